@@ -4,6 +4,7 @@
     pipeline, journal_reviewer  DocumentReader          documents
     reviewers                   Backend                 llm.offline, llm.prompted
     llm.prompted                ChatModel               llm.gemini, llm.openai_compatible
+    llm.prompted                CallGate                pipeline.calls
     pipeline                    ResultStore             storage.database
     sync                        ReviewDatabase          storage.database
     sync                        VersionHistory          storage.version_history
@@ -19,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from literature_review.errors import StageTimeoutError
 from literature_review.models import (
@@ -34,6 +35,8 @@ from literature_review.models import (
     SubRequirement,
     Verdict,
 )
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -94,6 +97,10 @@ class DocumentReader(Protocol):
 
     def check(self, path: str) -> str:
         """A quick look for the dry run: "" or why the file cannot be read. Opens it, parses nothing."""
+        ...
+
+    def close(self) -> None:
+        """End the reading processes."""
         ...
 
 
@@ -275,19 +282,22 @@ class ChatModel(Protocol):
     def close(self) -> None: ...
 
 
-class CallBreaker(Protocol):
-    """A circuit breaker around calls. Thread-safe."""
+class CallGate(Protocol):
+    """What every paid call passes: quota, retry with back-off, circuit breaker. Thread-safe."""
 
-    def before_call(self) -> None:
-        """Raises an error while the breaker is open; half-open lets exactly one probe through."""
+    def call(self, ask: Callable[[float | None], T], deadline: Deadline, tokens: float = 0.0) -> T:
+        """Run `ask(timeout in seconds)` when quota and breaker allow, again after transient errors.
+
+        `tokens`: the estimate that is charged to a limit of tokens. Raises the last error of `ask`, or
+        StageTimeoutError when the deadline passes first."""
         ...
 
-    def succeeded(self) -> None: ...
+    def correct(self, estimated: float, actual: float) -> None:
+        """The call that was charged `estimated` tokens used `actual` ones."""
+        ...
 
-    def failed(self, transient: bool) -> None: ...
-
-    def cancelled(self) -> None:
-        """The call ended without a word on the server's health: a probe's place is free again."""
+    def usage(self) -> Mapping[str, float]:
+        """`calls` (attempts made), `retries`, `quota_consumed`, `quota_throttled`."""
         ...
 
 

@@ -1,0 +1,74 @@
+"""One table: what a part is called -> where it stands, and the extra that it needs.
+
+A part is imported when it is chosen, so a package that is not installed hurts only who chose it. A new back end,
+report, store or reader is one file and one line here; a new stage needs none (`stages` in the configuration).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from literature_review.errors import MissingExtraError, UsageError
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """`target`: "module:attribute". `packages`: what it imports beyond the standard library; `extra`: the name
+    under which `pip install` brings them."""
+
+    target: str
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+
+
+PLUGINS: dict[str, dict[str, Plugin]] = {
+    "assembly": {"standard": Plugin("literature_review.wiring:build_parts")},
+    "backend": {
+        "offline": Plugin("literature_review.llm.offline_backend:OfflineBackend"),
+    },
+    "reader": {"standard": Plugin("literature_review.documents:PaperReader")},
+    "finder": {"standard": Plugin("literature_review.documents.find:find_papers")},
+    "database": {"sqlite": Plugin("literature_review.storage.database:Database")},
+    "history": {"file": Plugin("literature_review.storage.version_history:HistoryFile")},
+    "report": {
+        "json": Plugin("literature_review.reports.json_report:JsonReport"),
+        "csv": Plugin("literature_review.reports.csv_report:CsvReport"),
+        "html": Plugin("literature_review.reports.html_report:HtmlReport"),
+    },
+}
+
+
+def load(kind: str, name: str) -> Any:
+    """The attribute that `PLUGINS[kind][name]` names. Raises UsageError for an unknown name, and
+    MissingExtraError with the pip command where a package is not installed."""
+    known = PLUGINS[kind]
+    if name not in known:
+        raise UsageError(f"there is no {kind} {name!r}; known: {', '.join(sorted(known))}")
+    plugin = known[name]
+    require_packages(kind, name)
+    module, _, attribute = plugin.target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def require_packages(kind: str, name: str) -> None:
+    """Raise MissingExtraError where a package that the part needs is not installed. Imports none of them."""
+    from importlib.util import find_spec
+
+    plugin = PLUGINS[kind][name]
+    for package in plugin.packages:
+        try:
+            found = find_spec(package) is not None
+        except ModuleNotFoundError:
+            found = False
+        if not found:
+            command = f"pip install 'literature-review-pipeline[{plugin.extra}]'"
+            raise MissingExtraError(f"the {kind} {name!r} needs the package {package!r}: {command}")
+
+
+def stage_command(stage: str) -> int:
+    """What `python -m literature_review.reviewers.judge` and its like do: run one stage with the options of the
+    command; returns the exit code."""
+    return int(import_module("pipeline_orchestrator").main(sys.argv[1:], only=stage))
