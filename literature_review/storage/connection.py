@@ -1,0 +1,227 @@
+"""Opening review.db, bringing it to the newest version, and saying in plain words what went wrong.
+
+    path -> looked at, unchanged -> ours? -> to write: log ahead, flush commits -> migrations, one by one
+
+sqlite3 is imported when a database is opened: a run that never does so, does not pay for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from literature_review.errors import MissingExtraError, StoreError
+from literature_review.files import make_folder
+
+if TYPE_CHECKING:
+    import sqlite3
+
+APPLICATION_ID = 0x4C525632  # "LRV2", in the file's header: what `file` and other programs know it by
+
+Warn = Callable[[str], None]
+
+
+def migrations() -> list[str]:
+    """The SQL of every version, oldest first: number n brings a database from version n-1 to n."""
+    from importlib.resources import files
+
+    folder = files("literature_review.storage") / "migrations"
+    scripts = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda e: e.name)
+    return [script.read_text(encoding="utf-8") for script in scripts]
+
+
+def open_to_read(path: str, busy_seconds: float) -> sqlite3.Connection | None:
+    """A connection to the database as it is; None where there is none yet. Changes nothing of it.
+
+    Where a run that died left its log (`-wal`), it is read along and left for the next writer. Raises
+    StoreError for a file that is damaged, foreign or newer, and OSError for one that cannot be read.
+    """
+    if not os.path.exists(path):
+        return None
+    with translated(path, busy_seconds):
+        left_over = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal") > 0
+        connection = _connect(path, "ro" if left_over else "rw", busy_seconds)
+        try:
+            if _version(path, connection) > 0:
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+        return None
+
+
+def open_to_write(path: str, busy_seconds: float, warn: Warn) -> sqlite3.Connection:
+    """A connection that may write; the file, its folder and its tables are made where they are missing.
+
+    Every commit is flushed to disk. Raises as `open_to_read`, and before anything is changed.
+    """
+    seen = open_to_read(path, busy_seconds)
+    if seen is not None:
+        seen.close()
+    make_folder(os.path.dirname(path))
+    with translated(path, busy_seconds):
+        connection = _connect(path, "rwc", busy_seconds)
+        try:
+            _set_up(path, connection, busy_seconds, warn)
+            _migrate(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One writing transaction: all of it or nothing, also where an interrupt comes in between."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def translated(path: str, busy_seconds: float) -> Iterator[None]:
+    """Turns SQLite's errors into ours, each with the file's name and what to do about it."""
+    sqlite = _sqlite()
+    try:
+        yield
+    except sqlite.Error as error:
+        raise _plain(path, busy_seconds, error) from error
+
+
+def _sqlite() -> Any:
+    try:
+        import sqlite3
+    except ImportError as error:
+        raise MissingExtraError(
+            "this Python was built without SQLite (no module sqlite3), which keeps results and review.db: use a "
+            "Python from python.org or conda, or build it again with the SQLite headers (libsqlite3-dev) there"
+        ) from error
+    return sqlite3
+
+
+def _connect(path: str, mode: str, busy_seconds: float) -> sqlite3.Connection:
+    """A bare connection in SQLite's `mode`. Threads may share it behind a lock; transactions are explicit."""
+    from pathlib import Path
+
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "a folder stands where the database belongs", path)
+    uri = f"{Path(path).as_uri()}?mode={mode}"
+    connection: sqlite3.Connection = _sqlite().connect(
+        uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
+    return connection
+
+
+def _set_up(path: str, connection: sqlite3.Connection, busy_seconds: float, warn: Warn) -> None:
+    """Log ahead (readers go on beside a writer), flush every commit, hold foreign keys."""
+    if _in_wal(connection, busy_seconds):
+        connection.execute("PRAGMA synchronous = FULL")
+    else:  # a network file system, mostly
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")  # flushes the folder as well when the journal goes
+        warn(f"{path}: this file system has no shared memory for SQLite's log; the database works, but whoever "
+             f"reads it waits while it is written")  # fmt: skip
+    connection.execute("PRAGMA fullfsync = ON")  # macOS: down to the disk itself
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _in_wal(connection: sqlite3.Connection, busy_seconds: float) -> bool:
+    """Switch to a write-ahead log; False where the file system has none.
+
+    The switch needs the file for itself, and SQLite does not always wait for that: so it is asked again.
+    """
+    give_up = time.monotonic() + busy_seconds
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0]
+            return str(mode) == "wal"
+        except _sqlite().OperationalError as error:
+            if "locking protocol" in str(error):
+                return False
+            if "locked" not in str(error) or time.monotonic() >= give_up:
+                raise
+        time.sleep(0.01)
+
+
+def _version(path: str, connection: sqlite3.Connection) -> int:
+    """The version of the tables; 0 for a file without any. Raises StoreError where the file is not ours."""
+    application, version, objects = connection.execute(  # one statement: another process may just make it
+        "SELECT application_id, user_version, (SELECT COUNT(*) FROM sqlite_master) "
+        "FROM pragma_application_id, pragma_user_version"
+    ).fetchall()[0]
+    if application != APPLICATION_ID and (application or version or objects):
+        raise StoreError(
+            f"{path} is a database of another program (application id {application}); it was left as it is: "
+            f"move it away, or choose another output folder"
+        )
+    newest = len(migrations())
+    if version > newest:
+        raise StoreError(
+            f"{path} is a database of version {version}, and this program knows versions up to {newest}; it was "
+            f"left as it is: use the newer program, or choose another output folder"
+        )
+    return int(version)
+
+
+def _migrate(path: str, connection: sqlite3.Connection) -> None:
+    """Run the migrations that the database lacks, each in one transaction with its number.
+
+    The version is read again inside: another process may have been faster.
+    """
+    for number, script in enumerate(migrations(), 1):
+        with transaction(connection):
+            if _version(path, connection) >= number:
+                continue
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script. (`executescript` would end the transaction it is in.)"""
+    complete = _sqlite().complete_statement
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if complete(pending):
+            yield pending
+            pending = ""
+    if pending.strip():
+        raise ValueError(f"a migration ends in the middle of a statement: {pending.strip()[:60]!r}")
+
+
+def _plain(path: str, busy_seconds: float, error: sqlite3.Error) -> Exception:
+    """What an error of SQLite means for the user. (Python 3.10 has no codes on them: the texts are SQLite's own
+    and have not changed in years.)"""
+    text = str(error)
+    if "locked" in text or "locking protocol" in text:
+        return StoreError(
+            f"{path} is being written by another process, which did not finish within {busy_seconds:g} s; "
+            f"nothing was changed: wait for it to end, then run again"
+        )
+    if "not a database" in text or "malformed" in text or "encrypted" in text:
+        return StoreError(
+            f"{path} is damaged or is no SQLite database ({text}); it was left as it is: move it away and run "
+            f"again, what it held will be made again"
+        )
+    if "full" in text:
+        return OSError(errno.ENOSPC, f"no room left for the database ({text}); what it had stays", path)
+    if "disk I/O" in text:
+        return OSError(errno.EIO, f"the database could not be read or written ({text}); what it had stays", path)
+    if "readonly" in text or "permission" in text:
+        return PermissionError(errno.EACCES, f"the database may not be written ({text})", path)
+    if "unable to open" in text:
+        return PermissionError(errno.EACCES, "the database cannot be opened: see who may read and write it and "
+                               "its folder", path)  # fmt: skip
+    return StoreError(f"{path}: the database refused ({text}); nothing was changed")

@@ -1,0 +1,231 @@
+"""review.db: what the stages left, and the review as tables that people query. One SQLite file.
+
+    put_result, put_document   while papers are worked on   documents, stage_results   so that nothing is redone
+    replace_review             at sync                      papers, claims ...         so that people can ask
+
+docs/database.md explains every table, column and view, with questions one can ask.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from literature_review.errors import StoreError
+from literature_review.models import Document, PaperReview, ReviewProtocol
+from literature_review.ports import StoredResult
+from literature_review.storage import connection as opening
+from literature_review.storage.encoding import (
+    UNREADABLE,
+    decode_document,
+    decode_result,
+    encode_document,
+    encode_result,
+    from_sql,
+    sql_literal,
+    to_sql,
+)
+from literature_review.storage.review_rows import Row, Table, screening_json, tables_of
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_PUT_RESULT = """
+    INSERT INTO stage_results (paper, stage, made_from, status, result, error_type, finished_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (paper, stage) DO UPDATE SET made_from = excluded.made_from, status = excluded.status,
+        result = excluded.result, error_type = excluded.error_type, finished_at = excluded.finished_at"""
+_GET_RESULT = "SELECT made_from, result, error_type, finished_at FROM stage_results WHERE paper = ? AND stage = ?"
+_PUT_DOCUMENT = """
+    INSERT INTO documents (sha256, reader, text) VALUES (?, ?, ?)
+    ON CONFLICT (sha256, reader) DO UPDATE SET text = excluded.text"""
+_GET_DOCUMENT = "SELECT text FROM documents WHERE sha256 = ? AND reader = ?"
+_PUT_RUN = """
+    INSERT INTO runs (run_id, written_at, protocol, screening, papers, claims, rows_changed)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run_id) DO UPDATE SET written_at = excluded.written_at, protocol = excluded.protocol,
+        screening = excluded.screening, papers = excluded.papers, claims = excluded.claims,
+        rows_changed = rows_changed + excluded.rows_changed"""
+
+
+def _local_time() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class Database:
+    """Keeps ports.ResultStore and ports.ReviewDatabase in one SQLite file, `path`.
+
+    Thread-safe: one connection behind one lock, short transactions. Other processes may read at any time; a
+    second writer waits up to `busy_seconds`, then gets a StoreError. What a method that writes returned from
+    survives `kill -9` and loss of power; what raised changed nothing.
+
+    Nothing is made before the first write: constructing, and reading where there is no file, leave no trace.
+    `warn` gets a line where the file system forces a slower journal. `now` gives the time of a run.
+
+    Every method raises StoreError for a file that is damaged, foreign, newer or held by another writer, OSError
+    for a disk that is full, fails or forbids, and MissingExtraError for a Python without SQLite.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        busy_seconds: float = 30.0,
+        warn: Callable[[str], None] = lambda text: None,
+        now: Callable[[], str] = _local_time,
+    ) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        self._busy_seconds = busy_seconds
+        self._warn = warn
+        self._now = now
+        self._lock = threading.Lock()  # guards the three below, and everything done with the connection
+        self._connection: sqlite3.Connection | None = None
+        self._writable = False
+        self._identity: tuple[int, int] | None = None
+
+    def get_result(self, paper: str, stage: str) -> StoredResult | None:
+        """What `stage` left for `paper`, or None.
+
+        A row that cannot be decoded is a StoreError that names it and how to remove it. It is not taken as
+        absent: SQLite vouches for what it wrote, so something else has been at work in the file, and a person
+        should look before the rest of it is trusted.
+        """
+        rows = self._rows(_GET_RESULT, (to_sql(paper), to_sql(stage)))
+        try:
+            return decode_result(*map(from_sql, rows[0])) if rows else None
+        except UNREADABLE as error:
+            where = f"stage_results WHERE paper = {sql_literal(paper)} AND stage = {sql_literal(stage)}"
+            raise self._unreadable_row(where, error) from error
+
+    def put_result(self, paper: str, stage: str, result: StoredResult) -> None:
+        """Keep a result in place of an earlier one. Raises TypeError where its record is no plain JSON data."""
+        made_from, text = encode_result(paper, stage, result)
+        values = (paper, stage, made_from, result.result.status, text, result.error_type, result.finished_at)
+        with self._transaction() as connection:
+            connection.execute(_PUT_RESULT, [to_sql(value) for value in values])
+
+    def get_document(self, sha256: str, reader: str) -> Document | None:
+        """The text that `reader` made of the file with these bytes, or None. Raises as `get_result` does."""
+        rows = self._rows(_GET_DOCUMENT, (sha256, to_sql(reader)))
+        try:
+            return decode_document(rows[0][0]) if rows else None
+        except UNREADABLE as error:
+            where = f"documents WHERE sha256 = {sql_literal(sha256)} AND reader = {sql_literal(reader)}"
+            raise self._unreadable_row(where, error) from error
+
+    def put_document(self, sha256: str, reader: str, document: Document) -> None:
+        """Keep a text that was read, in place of an earlier one."""
+        data = encode_document(document)
+        with self._transaction() as connection:
+            connection.execute(_PUT_DOCUMENT, (sha256, to_sql(reader), data))
+
+    def replace_review(self, protocol: ReviewProtocol, reviews: Sequence[PaperReview], run_id: str) -> None:
+        """Make the tables say exactly this review, in one transaction. Rows that are the same stay untouched.
+
+        Raises ValueError where two papers, claims or parts of the protocol share an id, and StoreError where a
+        row names a paper or sub-requirement that the review does not have; then nothing was changed.
+        """
+        claims = sum(len(review.claims) for review in reviews)
+        with self._transaction() as connection:
+            changed = sum(
+                _make_equal(connection, table, rows) for table, rows in tables_of(protocol, reviews)
+            )
+            _check_references(connection)
+            values = (run_id, self._now(), protocol.title, screening_json(protocol))
+            connection.execute(_PUT_RUN, (*map(to_sql, values), len(reviews), claims, changed))
+
+    def close(self) -> None:
+        """Fold the log into the file and close it: only review.db remains, unless another process has it open.
+        A later call opens it again."""
+        with self._lock:
+            self._disconnect()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _rows(self, sql: str, values: Row) -> list[Any]:
+        """All rows of a query; none where there is no database yet."""
+        with self._lock, self._translated():
+            if self._connection is None:
+                self._connection = opening.open_to_read(self.path, self._busy_seconds)
+            return [] if self._connection is None else self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated(), opening.transaction(self._writing()) as connection:
+            yield connection
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return opening.translated(self.path, self._busy_seconds)
+
+    def _writing(self) -> sqlite3.Connection:
+        """The connection, made fit for writing. Call with the lock held.
+
+        A file that was moved away or replaced meanwhile would take writes that nobody ever finds again.
+        """
+        if self._connection is None or not self._writable:
+            self._disconnect()
+            self._connection = opening.open_to_write(self.path, self._busy_seconds, self._warn)
+            self._identity, self._writable = self._on_disk(), True
+        elif self._on_disk() != self._identity:
+            raise StoreError(f"{self.path} was moved away or replaced while it was in use; nothing more is "
+                             f"written to it: put it back, or run again for a new one")  # fmt: skip
+        return self._connection
+
+    def _on_disk(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._writable = self._connection, None, False
+        if connection is not None:
+            with self._translated():
+                connection.close()
+
+    def _unreadable_row(self, where: str, error: Exception) -> StoreError:
+        return StoreError(
+            f"{self.path}: a row cannot be read ({type(error).__name__}: {error}); see whether the file was "
+            f"edited or damaged. To have it made again: DELETE FROM {where};"
+        )
+
+
+def _make_equal(connection: sqlite3.Connection, table: Table, rows: Iterator[Row]) -> int:
+    """Make a table hold exactly `rows`; returns how many rows were added, changed or removed."""
+    before = connection.total_changes
+    wanted: set[Row] = set()
+
+    def noted() -> Iterator[Row]:
+        for row in rows:
+            key = row[: table.key]
+            if key in wanted:
+                raise ValueError(f"{table.name}: {' / '.join(map(str, key))} stands twice in the review")
+            wanted.add(key)
+            yield row
+
+    connection.executemany(table.upsert, noted())
+    gone = [key for key in connection.execute(table.select_keys).fetchall() if key not in wanted]
+    connection.executemany(table.delete, gone)
+    return connection.total_changes - before
+
+
+def _check_references(connection: sqlite3.Connection) -> None:
+    """Name what a row points to in vain; the commit would only say that there is such a row."""
+    for table, _, parent, number in connection.execute("PRAGMA foreign_key_check").fetchall():
+        columns = connection.execute(f"SELECT id, \"from\" FROM pragma_foreign_key_list('{table}')").fetchall()
+        column = dict(columns)[number]
+        sql = f"SELECT {column} FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent}) LIMIT 1"
+        (value,) = connection.execute(sql).fetchall()[0]
+        raise StoreError(
+            f"the review does not hold together: in {table}, {column} is {from_sql(value)!r}, which is not among "
+            f"the {parent}; the database was left as it was"
+        )
