@@ -1,0 +1,183 @@
+"""The papers: how they came in or fell out, what could not be read and why, and the list of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from literature_review.reports.html_parts import (
+    ELSEWHERE,
+    badge,
+    folded,
+    identifier,
+    paper_link,
+    quotation,
+    section,
+    table,
+)
+from literature_review.reports.html_text import count, listed, shown
+from literature_review.reports.report_view import PAPERS_LISTED, Record, ReportView
+
+LISTED = 300  # papers per table of the screening and of the faults
+OPEN_UP_TO = 40  # papers; longer lists are folded
+_UNREAD = ("unreadable", "failed", "not_assessed")
+
+
+def screening(view: ReportView) -> str:
+    """How the papers came in: counts, excluded papers, unread ones, duplicates, hidden text."""
+    if not view.papers and not view.total("papers"):
+        return section("screening", "Screening", '<p class="empty">No papers were found.</p>')
+    return section(
+        "screening",
+        "Screening",
+        _flow(view),
+        _part("Excluded", _excluded(view)),
+        _part("Not read or not assessed", _unread(view), "unread"),
+        _part("Duplicates, counted once", _duplicates(view)),
+        _part("Related papers", _related(view)),
+        _part("Text that a reader cannot see", _hidden(view)),
+    )
+
+
+def _part(title: str, body: str, anchor: str = "") -> str:
+    name = f' id="{anchor}"' if anchor else ""
+    return f"<h3{name}>{title}</h3>\n{body}" if body else ""
+
+
+def _flow(view: ReportView) -> str:
+    total = view.total
+    unread = [(total(state), state.replace("_", " ")) for state in _UNREAD]
+    screened = total("reviewed") + total("excluded")
+    steps = (
+        (total("papers"), "found", ""),
+        (total("papers") - total("duplicate"), "unique", _less([(total("duplicate"), "duplicate")])),
+        (screened, "read and screened", _less(unread)),
+        (total("reviewed"), "reviewed", _less([(total("excluded"), "excluded")]) + _by_criterion(view)),
+    )
+    items = "".join(
+        f'<li><b>{number:,}</b> {words}<span class="less">{less}</span></li>' for number, words, less in steps
+    )
+    return f'<ol class="flow">{items}</ol>'
+
+
+def _less(parts: Sequence[tuple[int, str]]) -> str:
+    named = [f"{number:,} {words}" for number, words in parts if number]
+    return f"without {listed(named)}" if named else ""
+
+
+def _by_criterion(view: ReportView) -> str:
+    counts = view.totals.get("excluded_by") or {}
+    named = [f"{shown(criterion, 30)}: {int(number):,}" for criterion, number in list(counts.items())[:20]]
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _limited(papers: Sequence[Record]) -> tuple[Sequence[Record], str]:
+    left = len(papers) - LISTED
+    return papers[:LISTED], f'<p class="note">{count(left, "more paper")} {ELSEWHERE}.</p>' if left > 0 else ""
+
+
+def _excluded(view: ReportView) -> str:
+    papers, note = _limited(view.in_state("excluded"))
+    rows = []
+    for paper in papers:
+        decision = paper.get("screening") or {}
+        criterion = str(decision.get("criterion") or "")
+        text = view.criteria.get(criterion, "")
+        passage = f"{quotation(decision)}p. {shown(decision.get('page'), 12)}" if decision.get("quote") else "–"
+        named = f"<b>{shown(criterion, 40)}</b> {shown(text, 240)}"
+        rows.append((paper_link(view, paper["id"]), named, shown(decision.get("reason"), 300), passage))
+    columns = ("Paper", "Criterion", "Reason", "Passage that decided")
+    return _fold_long(len(rows), "excluded paper", table("Excluded papers", columns, rows) + note)
+
+
+def _fold_long(number: int, what: str, body: str) -> str:
+    return folded(count(number, what), body) if number > OPEN_UP_TO else body if number else ""
+
+
+def _unread(view: ReportView) -> str:
+    papers, note = _limited(view.in_state(*_UNREAD))
+    rows = [
+        (paper_link(view, paper["id"]), badge(str(paper["state"])), shown(_why(paper)), what_to_do(paper))
+        for paper in papers
+    ]
+    columns = ("Paper", "State", "Why", "What to do")
+    return _fold_long(len(rows), "paper", table("Papers that were not assessed", columns, rows) + note)
+
+
+def _why(paper: Record) -> str:
+    return str(paper.get("error") or "The run ended before this paper's turn.")
+
+
+def what_to_do(paper: Record) -> str:
+    """The remedy for a paper that was not assessed. HTML."""
+    if paper.get("state") == "not_assessed" or paper.get("error_type") == "transient":
+        return "Run again with <code>--resume</code>: only what is missing is done."
+    if paper.get("state") == "unreadable":
+        return "Put a readable file in its place, or take it out, and run again: only this paper is worked on."
+    if paper.get("error_type") == "permanent":
+        return "Mend what the reason names and run again: only this paper is worked on."
+    return "Run again with <code>--resume</code>, which tries it once more; if it fails again, mend the cause."
+
+
+def _duplicates(view: ReportView) -> str:
+    papers, note = _limited(view.in_state("duplicate"))
+    rows = [(identifier(paper["id"]), paper_link(view, paper.get("duplicate_of"))) for paper in papers]
+    body = table("Duplicates", ("File", "Same paper as"), rows) + note
+    return _fold_long(len(rows), "duplicate", body)
+
+
+def _related(view: ReportView) -> str:
+    pairs = [
+        (paper_link(view, paper["id"]), shown(str(relation).replace("_", " "), 60), paper_link(view, other))
+        for paper in view.papers
+        for other, relation in (paper.get("related") or {}).items()
+    ]
+    return _fold_long(
+        len(pairs), "related pair", table("Related papers", ("Paper", "is", "of"), pairs[:LISTED])
+    )
+
+
+def _hidden(view: ReportView) -> str:
+    papers, note = _limited([paper for paper in view.papers if paper.get("hidden")])
+    rows = [
+        (paper_link(view, paper["id"]), "<br>".join(shown(place, 160) for place in paper["hidden"][:10]))
+        for paper in papers
+    ]
+    said = '<p class="note">Flagged, and never quoted as evidence.</p>' if rows else ""
+    body = said + table("Papers with hidden text", ("Paper", "Where"), rows) + note
+    return _fold_long(len(rows), "paper", body)
+
+
+def papers(view: ReportView) -> str:
+    """The section with the list of all papers, in the report's order."""
+    left = len(view.papers) - PAPERS_LISTED
+    note = f'<p class="note">{count(left, "more paper")} {ELSEWHERE}.</p>' if left > 0 else ""
+    body = f'<ol class="papers">\n{"".join(_entries(view))}</ol>{note}' if view.papers else ""
+    none = '<p class="empty">No papers were found.</p>'
+    return section("papers", "Papers", _fold_long(len(view.papers), "paper", body) or none)
+
+
+def _entries(view: ReportView) -> Iterator[str]:
+    for number, paper in enumerate(view.papers[:PAPERS_LISTED], 1):
+        title = shown(paper.get("title") or paper["id"], 300)
+        yield (
+            f'<li id="p{number}">{badge(str(paper.get("state", "")))} <bdi class="title">{title}</bdi> '
+            f'{identifier(paper["id"])}<p class="facts">{_about(paper)}</p></li>\n'
+        )
+
+
+def _about(paper: Record) -> str:
+    authors = [str(name) for name in paper.get("authors") or ()]
+    names = ", ".join(authors[:6]) + (" and others" if len(authors) > 6 else "")
+    claims = paper.get("claims") or {}
+    found = ", ".join(f"{int(number):,} {shown(status, 12)}" for status, number in claims.items() if number)
+    sources = ", ".join(f"{name} from {where}" for name, where in (paper.get("sources") or {}).items())
+    facts = (
+        shown(names, 240),
+        shown(paper.get("year") or "", 12),
+        f"doi {shown(paper['doi'], 100)}" if paper.get("doi") else "",
+        f"language {shown(paper['language'], 12)}" if paper.get("language") else "",
+        count(paper["pages"], "page") if paper.get("pages") else "",
+        f"claims: {found}" if found else "",
+        f'<span class="parts">{shown(sources, 240)}</span>' if sources else "",
+    )
+    return " · ".join(filter(None, facts))

@@ -1,0 +1,50 @@
+"""The foot of the page: how the run went, and what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from literature_review.reports.html_parts import folded, section
+from literature_review.reports.html_text import count, duration, shown
+from literature_review.reports.report_view import ReportView
+
+LISTED = 200
+_NAMES = {
+    "run_id": "Run", "started_at": "Started", "finished_at": "Finished", "duration_seconds": "Took",
+    "host": "Host", "version": "Version", "backend": "Back end", "model": "Model", "retries": "Retries",
+    "attempts": "Attempts per stage", "quota": "Quota", "cost_usd": "Cost",
+}  # fmt: skip
+_LISTS = {"worked": "paper worked on", "reused": "paper reused", "ignored_files": "file ignored"}
+_PLURALS = {"worked": "papers worked on", "reused": "papers reused", "ignored_files": "files ignored"}
+
+
+def run(view: ReportView) -> str:
+    """The section with the run's facts; those that this page does not know by name come last."""
+    further = [name for name in view.run if name not in _NAMES and name not in _LISTS]
+    facts = [_fact(name, view.run[name]) for name in (*_NAMES, *further) if name in view.run]
+    digest = view.protocol.get("sha256")
+    if digest:
+        facts.append(("Protocol (SHA-256)", f'<code class="id">{shown(digest, 80)}</code>'))
+    items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>\n" for name, value in facts)
+    lists = "".join(_files(name, view.run.get(name) or ()) for name in _LISTS)
+    return section("run", "Run", f'<dl class="run">\n{items}</dl>' if facts else "", lists)
+
+
+def _fact(name: str, value: Any) -> tuple[str, str]:
+    title = _NAMES.get(name) or shown(name.replace("_", " "), 60)
+    if name == "duration_seconds":
+        return title, duration(value)
+    if name == "cost_usd":
+        return title, "unknown" if value is None else f"{float(value):,.4g} US dollars"
+    if isinstance(value, Mapping):
+        pairs = [f"{shown(key.replace('_', ' '), 60)} {shown(number, 60)}" for key, number in value.items()]
+        return title, ", ".join(pairs[:40]) or "none"
+    return title, shown("none" if value in (None, "") else value, 300)
+
+
+def _files(name: str, files: Sequence[Any]) -> str:
+    items = "".join(f"<li>{shown(file, 200)}</li>" for file in files[:LISTED])
+    left = len(files) - LISTED
+    note = f'<p class="note">{left:,} more in the JSON report.</p>' if left > 0 else ""
+    return folded(count(len(files), _LISTS[name], _PLURALS[name]), f"<ul>{items}</ul>{note}" if items else "")

@@ -1,0 +1,79 @@
+"""The head of the page: what was asked, the answer in a sentence, the figures."""
+
+from __future__ import annotations
+
+from literature_review.reports.html_parts import bar
+from literature_review.reports.html_text import count, shown
+from literature_review.reports.report_view import ReportView
+
+_FIGURES = (("covered", "covered", "covered"), ("partial", "partial", "partly covered"), ("gaps", "gap", "gaps"))
+_LINKS = (("map", "Map"), ("gaps", "Gaps"), ("evidence", "Evidence"), ("screening", "Screening"),
+          ("papers", "Papers"), ("run", "Run"))  # fmt: skip
+
+
+def header(view: ReportView) -> str:
+    """Title, summary, figures and the way to the parts."""
+    title = shown(view.protocol.get("title") or "Literature review", 300)
+    links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in _LINKS)
+    return (
+        f'<header>\n<p class="kicker">Evidence gap report</p>\n<h1 dir="auto">{title}</h1>\n'
+        f'<p class="lead">{summary(view)}</p>\n{_caution(view)}{_figures(view)}'
+        f'<p class="byline">{_byline(view)}</p>\n<nav aria-label="Parts of the report">{links}</nav>\n</header>\n'
+    )
+
+
+def summary(view: ReportView) -> str:
+    """The result of the review in one sentence. HTML."""
+    asked = view.total("sub_requirements")
+    if not asked:
+        return "The protocol asks for nothing, so there is nothing to cover."
+    if not view.total("papers"):
+        return f"No papers were found, so {_nothing(asked)} could be assessed."
+    if not view.total("reviewed"):
+        papers = count(view.total("papers"), "paper")
+        return f"None of the {papers} found could be reviewed, so {_nothing(asked)} could be assessed."
+    approved, reviewed = view.total("approved"), view.total("reviewed")
+    return (
+        f"Of {count(asked, 'sub-requirement')}, <b>{view.total('covered'):,}</b> "
+        f"{'is' if view.total('covered') == 1 else 'are'} covered, "
+        f"<b>{view.total('partial'):,}</b> in part, and <b>{count(view.total('gaps'), 'gap')}</b> "
+        f"{'remains' if view.total('gaps') == 1 else 'remain'}, on the evidence of "
+        f"{count(approved, 'approved claim')} from {count(reviewed, 'reviewed paper')}."
+    )
+
+
+def _nothing(asked: int) -> str:
+    return "the one sub-requirement" if asked == 1 else f"none of the {count(asked, 'sub-requirement')}"
+
+
+def _caution(view: ReportView) -> str:
+    unread = sum(view.total(state) for state in ("unreadable", "failed", "not_assessed"))
+    if not unread:
+        return ""
+    return (
+        f'<p class="caution"><a href="#unread">{count(unread, "paper")}</a> could not be read or assessed: '
+        "a gap says nothing about what stands there.</p>\n"
+    )
+
+
+def _figures(view: ReportView) -> str:
+    parts = [(state, view.total(name)) for name, state, _ in _FIGURES]
+    if not any(number for _, number in parts):
+        return ""
+    label = ", ".join(f"{view.total(name)} {words}" for name, _, words in _FIGURES)
+    items = "".join(
+        f'<div class="figure"><dt><i class="swatch {state}"></i>{words}</dt><dd>{view.total(name):,}</dd></div>'
+        for name, state, words in _FIGURES
+    )
+    return f'{bar(parts, label)}\n<dl class="figures">{items}</dl>\n'
+
+
+def _byline(view: ReportView) -> str:
+    run = view.run
+    parts = [
+        count(view.total("papers"), "paper") + " found",
+        f"back end {shown(run['backend'], 60)}" if run.get("backend") else "",
+        f"model {shown(run['model'], 80)}" if run.get("model") else "",
+        f"run of {shown(str(run['started_at']).replace('T', ' '), 40)}" if run.get("started_at") else "",
+    ]
+    return " · ".join(filter(None, parts))

@@ -1,0 +1,64 @@
+"""The report as JSON: everything it holds, for programs.
+
+Strict JSON (a number that is not finite becomes null), UTF-8, an indent of one, and one order of keys whatever
+order the report was put together in: two runs over the same input differ in `run` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from literature_review.files import write_atomically
+
+# Known keys come in this order, all others behind them by name.
+KEY_ORDER = (
+    "schema_version", "run", "protocol", "papers", "questions", "totals", "run_id", "id", "paper",
+    "sub_requirement", "sha256", "state", "title", "text", "keywords", "authors", "year", "doi", "language",
+    "sources", "requirements", "sub_requirements", "started_at", "finished_at", "duration_seconds", "host",
+    "version", "backend", "model", "quote", "page", "last_page", "section", "start", "end", "status",
+    "score", "scores", "coverage", "direction", "reason", "appeal_of", "claims", "context", "before",
+    "after", "nearest", "cells", "not_assessed",
+)  # fmt: skip
+_RANK = {key: rank for rank, key in enumerate(KEY_ORDER)}
+
+
+class JsonReport:
+    """Writes `<name>.json`. Thread-safe; holds no state."""
+
+    suffix = ".json"
+
+    def write(self, report: Mapping[str, Any], path: str) -> None:
+        """Write the report to `path`, whole or not at all.
+
+        Raises TypeError for what is no plain JSON data (naming its place), and OSError.
+        """
+        write_atomically(path, encode(report))
+
+
+def encode(report: Mapping[str, Any]) -> bytes:
+    """The report as UTF-8 JSON with a line feed at the end. Raises TypeError for what is no JSON data."""
+    text = json.dumps(_plain(report, "report"), ensure_ascii=False, allow_nan=False, indent=1)
+    # A lone surrogate stands inside a string, where the handler's \udXXX is its JSON escape.
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def _plain(value: Any, place: str) -> Any:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key], f"{place}.{key}") for key in _ordered(value, place)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{place}[{number}]") for number, item in enumerate(value)]
+    raise TypeError(f"{place}: {type(value).__name__} is no JSON data")
+
+
+def _ordered(record: Mapping[Any, Any], place: str) -> list[str]:
+    for key in record:
+        if not isinstance(key, str):
+            raise TypeError(f"{place}: the key {key!r} is no text")
+    return sorted(record, key=lambda key: (_RANK.get(key, len(_RANK)), key))

@@ -1,0 +1,264 @@
+"""The HTML report: one file that needs nothing, runs nothing of anyone's, and says everything that matters."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from literature_review.reports.html_map import COLUMNS_SHOWN
+from literature_review.reports.html_page import page
+from literature_review.reports.html_text import attribute, shown
+from literature_review.reports.visible import visible
+from tests.report_samples import build, empty_report, hostile_report, huge_report, sample_report
+
+pytestmark = pytest.mark.unit
+
+VOID = {"meta", "input", "br", "rect"}
+OF_THE_PAGE = {
+    "a", "article", "b", "bdi", "blockquote", "body", "br", "code", "dd", "details", "div", "dl", "dt", "h1", "h2",
+    "h3", "h4", "h5", "head", "header", "html", "i", "input", "label", "li", "main", "mark", "meta", "nav", "ol",
+    "output", "p", "rect", "script", "section", "span", "style", "summary", "svg", "table", "tbody", "td", "th",
+    "thead", "title", "tr", "ul",
+}  # fmt: skip
+
+
+class Tree(HTMLParser):
+    """Tags with their attributes, headings, ids, links and the text; checks that every tag is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        assert len(dict(attrs)) == len(attrs), f"an attribute stands twice in {tag}"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.texts.append(data)
+
+    def named(self, attribute: str) -> list[str]:
+        return [attrs[attribute] or "" for _, attrs in self.tags if attribute in attrs]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.texts))
+
+
+def subs(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for question in report["questions"]:
+        for requirement in question["requirements"]:
+            yield from requirement["sub_requirements"]
+
+
+REPORTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "empty": empty_report,
+    "nothing at all": lambda: {"schema_version": 1},
+    "sample": sample_report,
+    "hostile": hostile_report,
+    "huge": huge_report,
+    "no papers": lambda: build(0, (("Q", "Why?", (("R", "Because", (("S", "Proof", (), "gap"),)),)),), 3),
+}
+
+
+@pytest.fixture(params=REPORTS, scope="module")
+def tree(request: pytest.FixtureRequest) -> Tree:
+    return Tree(page(REPORTS[request.param]()))
+
+
+def test_the_page_is_well_formed_and_of_known_elements_alone(tree: Tree) -> None:
+    assert {tag for tag, _ in tree.tags} <= OF_THE_PAGE
+
+
+def test_nothing_is_fetched_and_no_attribute_runs_anything(tree: Tree) -> None:
+    for tag, attrs in tree.tags:
+        assert not {"src", "srcset", "action", "formaction", "style", "data", "poster"} & attrs.keys(), tag
+        assert not [name for name in attrs if name.startswith("on")], tag
+        assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form")
+
+
+def test_links_lead_to_generated_places_of_the_page_and_nowhere_else(tree: Tree) -> None:
+    ids = tree.named("id")
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[a-z]+|[prs]\d+|s\d+c\d+", name) for name in ids)
+    assert {link[1:] for link in tree.named("href")} <= set(ids)
+    assert all(link.startswith("#") for link in tree.named("href"))
+
+
+def test_headings_go_down_one_level_at_a_time(tree: Tree) -> None:
+    levels = [int(tag[1]) for tag, _ in tree.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_table_headings_have_a_scope_and_scrolling_boxes_take_the_keyboard(tree: Tree) -> None:
+    assert all("scope" in attrs for tag, attrs in tree.tags if tag == "th")
+    boxes = [attrs for _, attrs in tree.tags if attrs.get("class") == "scroll"]
+    assert all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
+    assert all(attrs["aria-label"] for tag, attrs in tree.tags if tag == "svg")
+
+
+def test_the_policy_lets_through_this_style_and_script_alone() -> None:
+    text = page(hostile_report())
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert policy
+    rules = dict(rule.strip().split(" ", 1) for rule in policy[1].split(";"))
+
+    def digest(tag: str) -> str:
+        found = re.search(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        assert found
+        return f"'sha256-{b64encode(hashlib.sha256(found[1].encode()).digest()).decode()}'"
+
+    assert rules == {
+        "default-src": "'none'", "style-src": digest("style"), "script-src": digest("script"),
+        "base-uri": "'none'", "form-action": "'none'",
+    }  # fmt: skip
+    assert text.index("Content-Security-Policy") < text.index("<title>")
+
+
+def test_no_unseen_character_is_left_on_the_page() -> None:
+    text = page(hostile_report())
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]", text)
+    for shown_as in ("[U+202E]", "[U+0000]", "[U+D800]", "[U+E0041]"):
+        assert shown_as in text
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40))
+def test_any_text_is_read_by_a_browser_as_that_text_made_visible(text: str) -> None:
+    tree = Tree(f'<p title="{attribute(text)}">{shown(text)}</p>')
+    assert "".join(tree.texts) == visible(text)
+    assert tree.tags[0] == ("p", {"title": visible(text)})
+    assert all(tag == ("span", {"class": "esc"}) for tag in tree.tags[1:])
+
+
+def test_the_summary_says_the_result_in_one_sentence() -> None:
+    text = Tree(page(sample_report())).text
+    assert (
+        "Of 11 sub-requirements, 5 are covered, 3 in part, and 3 gaps remain, on the evidence of 23 approved "
+        "claims from 17 reviewed papers." in text
+    )
+    assert "2 papers could not be read or assessed" in text
+
+
+def test_every_approved_claim_stands_there_with_quote_context_place_score_and_reason() -> None:
+    report = sample_report()
+    tree = Tree(page(report))
+    for sub in subs(report):
+        for claim in sub["claims"]:
+            assert claim["quote"] in tree.text
+            assert claim["context"]["before"].strip() in tree.text
+            assert f"score {claim['score']:.2f}" in tree.text
+            assert claim["reason"] in tree.text
+    assert "pp. 5–6" in tree.text
+    assert "direction: no difference" in tree.text
+    assert "outcome words 0.90" in tree.text
+
+
+def test_each_gap_says_why_what_was_looked_at_and_what_is_not_known() -> None:
+    report = sample_report()
+    articles = re.findall(r'<article class="sub gap" id="s\d+">.*?</article>', page(report), re.DOTALL)
+    gaps = [sub for sub in subs(report) if sub["status"] == "gap"]
+    assert len(articles) == len(gaps) == 3
+    for sub, article in zip(gaps, articles, strict=True):
+        text = Tree(article).text
+        assert f"Why it is a gap. {sub['reason']}" in text
+        assert "17 papers: 4 with passages that were turned down and 13 with nothing near." in text
+        assert "2 papers not assessed, so not counted as having no evidence" in text
+        for passage in sub["nearest"]:
+            assert passage["paper"] in text
+            assert passage["reason"] in text
+        for paper in sub["not_assessed"]:
+            assert paper in text
+
+
+def test_the_map_has_a_lettered_cell_per_paper_and_sub_requirement() -> None:
+    report = sample_report()
+    cells = re.findall(r'<td class="(\w+)" title="[^"]*">(?:<a href="#\w+">)?(.)(?:</a>)?</td>', page(report))
+    expected = {"covered": "C", "partial": "P", "rejected": "T", "not_found": "–", "not_assessed": "?",
+                "unreadable": "U", "excluded": "X"}  # fmt: skip
+    assert all(expected[state] == letter for state, letter in cells)
+    wanted = [cell["state"] for sub in subs(report) for cell in sub["cells"]]
+    assert sorted(state for state, _ in cells) == sorted(wanted)
+
+
+def test_with_very_many_papers_the_map_counts_them_per_state() -> None:
+    text = page(huge_report(papers=COLUMNS_SHOWN + 30, rows=3))
+    assert 'class="map counts"' in text
+    report = huge_report(papers=COLUMNS_SHOWN + 30, rows=3)
+    first = next(subs(report))
+    found = sum(cell["state"] == "not_found" for cell in first["cells"])
+    assert f'<td class="not_found">{found}</td>' in text
+
+
+def test_papers_that_fell_out_say_why_and_what_to_do() -> None:
+    text = Tree(page(sample_report())).text
+    assert "save a copy without one and run again" in text
+    assert "Run again with --resume" in text or "Put a readable file in its place" in text
+    assert "Study of children or adolescents" in text
+    assert "We enrolled children aged 8 to 15 years" in text
+    assert "page 3: white text, 120 characters" in text
+    assert "22 found" in text
+    assert "E1: 1" in text
+
+
+def test_the_foot_gives_the_runs_facts() -> None:
+    text = Tree(page(sample_report())).text
+    for fact in ("2025-11-14T03:16:29_abc123", "4 min 16 s", "judge 2", "throttled 2", "0 US dollars"):
+        assert fact in text
+    assert "notes.docx" in text
+
+
+def test_an_unknown_cost_is_not_called_nothing() -> None:
+    report = sample_report()
+    report["run"]["cost_usd"] = None
+    assert "<dt>Cost</dt><dd>unknown</dd>" in page(report)
+
+
+def test_a_huge_review_gives_a_page_that_opens_quickly_and_says_what_is_left_out() -> None:
+    report = huge_report(195, 60, claims_per_row=40)
+    for sub in subs(report):
+        for claim in sub["claims"]:
+            claim["quote"], claim["context"] = "q " * 400, {"before": "b " * 400, "after": "a " * 400}
+    text = page(report)
+    assert len(text.encode()) < 5_000_000
+    assert "more claims in the JSON and CSV reports" in text
+
+
+def test_a_monstrous_quote_does_not_make_a_monstrous_page() -> None:
+    report = sample_report()
+    claim = next(subs(report))["claims"][0]
+    claim["quote"] = claim["context"]["before"] = report["protocol"]["title"] = "x" * 3_000_000
+    assert len(page(report)) < 300_000
+
+
+def test_states_and_papers_that_the_page_does_not_know_are_shown_and_do_no_harm() -> None:
+    report = sample_report()
+    sub = next(subs(report))
+    sub["cells"].append({"paper": "gone.pdf", "state": "<b>odd</b>", "score": None})
+    sub["claims"][0] = {**sub["claims"][0], "paper": "gone.pdf", "status": "approved", "direction": None}
+    text = page(report)
+    assert "gone" in text
+    assert "<b>odd" not in text
