@@ -1,0 +1,269 @@
+"""The configuration: a JSON file to frozen records, every mistake told at once.
+
+    pipeline_config.json -> strict_json (is it JSON?) -> config_shape (keys, types, ranges) -> the records below
+    the command line's options -----------------------------------------------^ stand above the file
+
+Keys, types, units, defaults and effects: docs/config.md. The records are plain data, safe to share between threads
+and processes. None of them holds a secret: a key is named by its environment variable (`LlmSettings.api_key_env`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from literature_review import config_shape, stage_order
+from literature_review.config_shape import BACKEND_KEYS, SCORE_WEIGHTS, on_this_machine
+from literature_review.errors import ConfigError
+from literature_review.strict_json import Problems, read_json
+
+DEFAULT_FILE = "pipeline_config.json"
+
+@dataclass(frozen=True)
+class StageRetry:
+    """How often a stage is tried; `backoff_base ** (attempt - 1)` seconds between, at most `backoff_max`."""
+
+    max_attempts: int = 3
+    backoff_base: float = 2.0
+    backoff_max: float = 60.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Retries of stages. `circuit_breaker_threshold`: transient call failures in a row that open the breaker."""
+
+    enabled: bool = True
+    default: StageRetry = StageRetry()
+    circuit_breaker_threshold: int = 3
+    per_stage: Mapping[str, StageRetry] = field(default_factory=dict)
+
+    def for_stage(self, name: str) -> StageRetry:
+        """The stage's own policy, completed from the default, or the default."""
+        return self.per_stage.get(name, self.default)
+
+
+@dataclass(frozen=True)
+class CallRetry:
+    """Retries of one call: before attempt n+1, `base * factor ** (n - 1)` seconds, at most `max_delay`."""
+
+    attempts: int = 3
+    base: float = 0.5
+    factor: float = 2.0
+    max_delay: float = 60.0
+    enable_jitter: bool = True
+
+
+@dataclass(frozen=True)
+class Quota:
+    """At most `rate` calls in any window of `per_seconds`, as the provider sees them."""
+
+    rate: float
+    per_seconds: float = 60.0
+    burst: float | None = None
+    tokens_per_minute: float | None = None
+    requests_per_day: float | None = None
+
+    @property
+    def bucket_size(self) -> float:
+        """Calls that may go out at once: `burst`, or a tenth of the rate, at least 1."""
+        return self.burst if self.burst is not None else max(1.0, self.rate / 10)
+
+    @property
+    def refill_rate(self) -> float:
+        """Calls added per `per_seconds`. With the full bucket they make `rate`; more than 0."""
+        return self.rate - self.bucket_size
+
+
+@dataclass(frozen=True)
+class LlmSettings:
+    """Which back end reads the papers, and how. Times in seconds, prices in USD per million tokens.
+
+    `prices`: model -> {"input", "output"}. `api_key_env` left out is the back end's usual variable; None says that
+    the server needs no key.
+    """
+
+    backend: str = "offline"
+    model: str = ""
+    base_url: str | None = None
+    api_key_env: str | None = ""
+    request_timeout: float = 120.0
+    budget_usd: float | None = None
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    max_input_tokens: int = 100_000
+    votes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.api_key_env == "":
+            object.__setattr__(self, "api_key_env", BACKEND_KEYS.get(self.backend))
+
+    @property
+    def key_needed(self) -> bool:
+        """False for offline, for a server on this machine, and for one that is said to need no key."""
+        if self.backend == "openai_compatible":
+            return self.api_key_env is not None and not on_this_machine(self.base_url)
+        return self.backend != "offline"
+
+
+@dataclass(frozen=True)
+class ReviewSettings:
+    """How the review decides. `covered_at`, `partial_at`: coverage in 0..1; None is the back end's fitted one.
+
+    `score_weights` sum to 1.
+    """
+
+    claims_per_sub_requirement: int = 3
+    nearest_passages: int = 3
+    covered_at: float | None = None
+    partial_at: float | None = None
+    score_weights: Mapping[str, float] = field(default_factory=lambda: dict(SCORE_WEIGHTS))
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """A stage: `module` has `run(context) -> StageResult`; `after`: the stage behind which it was put."""
+
+    name: str
+    module: str
+    title: str
+    per_paper: bool
+    after: str | None = None
+
+
+STANDARD_STAGES: tuple[StageSpec, ...] = tuple(StageSpec(**row) for row in stage_order.STANDARD_STAGES)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run. Times in seconds; relative paths are from the current folder, but
+    `version_history_path` from `output_dir`.
+
+    `stages`: the final list in its order. `source`: the file it came from. `defaulted`: which of "papers" and
+    "protocol" nobody gave, so that a missing default can be told from a wrong name.
+    """
+
+    papers: str = "papers"
+    protocol: str = "protocol.json"
+    output_dir: str = "review_output"
+    version: str = "2.0.0"
+    version_history_path: str = "review_version_history.json"
+    stage_timeout: float = 7200.0
+    log_level: str = "INFO"
+    document_timeout: float = 120.0
+    dry_run: bool = False
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    llm: LlmSettings = field(default_factory=LlmSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
+    stages: tuple[StageSpec, ...] = STANDARD_STAGES
+    max_workers: int = 4
+    parallel: bool = False
+    checkpoint_file: str = "pipeline_checkpoint.json"
+    call_retry: CallRetry = field(default_factory=CallRetry)
+    quota: Mapping[str, Quota] = field(default_factory=dict)
+    enable_quota_management: bool = True
+    enable_smart_retry: bool = True
+    source: str | None = None
+    defaulted: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data in the form of the file, every key written out; `parse_config` makes the same settings of it
+        (but for `source` and `defaulted`). Holds no secret."""
+        own = ("papers", "protocol", "output_dir", "dry_run", "document_timeout")
+        guide = ("version", "version_history_path", "stage_timeout", "log_level")
+        return {
+            **{name: getattr(self, name) for name in guide + own},
+            "retry_policy": self._retry_json(),
+            "v2_features": self._features_json(),
+            "llm": asdict(self.llm),
+            "review": asdict(self.review),
+            "stages": [asdict(stage) for stage in self.stages],
+        }
+
+    def _retry_json(self) -> dict[str, Any]:
+        policy = self.retry_policy
+        return {
+            "enabled": policy.enabled,
+            **{f"default_{name}": value for name, value in asdict(policy.default).items()},
+            "circuit_breaker_threshold": policy.circuit_breaker_threshold,
+            "per_stage": {name: asdict(retry) for name, retry in policy.per_stage.items()},
+        }
+
+    def _features_json(self) -> dict[str, Any]:
+        return {
+            "max_workers": self.max_workers,
+            "enable_parallel": self.parallel,
+            "checkpoint_file": self.checkpoint_file,
+            "retry": asdict(self.call_retry),
+            "quota": {name: asdict(quota) for name, quota in self.quota.items()},
+            "feature_flags": {
+                "enable_parallel_processing": self.parallel,
+                "enable_quota_management": self.enable_quota_management,
+                "enable_smart_retry": self.enable_smart_retry,
+            },
+        }
+
+
+def load_config(path: str | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration in a file, with the command line's options above it.
+
+    Without `path`: pipeline_config.json in the current folder, or built-in defaults where there is none.
+    `overrides` has flat names (papers, protocol, output_dir, checkpoint_file, dry_run, max_workers, parallel);
+    None is an option that was not given. Raises ConfigError with every mistake; a named file that is missing is
+    one.
+    """
+    if path is None:
+        if not os.path.lexists(DEFAULT_FILE):
+            return parse_config({}, overrides)
+        path = DEFAULT_FILE
+    path = os.fspath(path)
+    problems = Problems()
+    return _build(read_json(path, problems), overrides, path, problems)
+
+
+def parse_config(
+    data: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, source: str | None = None
+) -> Config:
+    """The configuration in plain data. Raises ConfigError with every mistake, whatever the data is."""
+    return _build(data, overrides, source, Problems())
+
+
+def _build(data: Any, overrides: Mapping[str, Any] | None, source: str | None, problems: Problems) -> Config:
+    settings = config_shape.read_settings(data, overrides or {}, source, problems)
+    if problems:
+        raise ConfigError(problems.lines())
+    features = settings["v2_features"]
+    plain = {**_own(Config, settings), **_own(Config, features), **_own(Config, features["feature_flags"])}
+    built = {
+        "retry_policy": _retry_policy(settings["retry_policy"]),
+        "call_retry": CallRetry(**_own(CallRetry, features["retry"])),
+        "quota": {api: Quota(**_own(Quota, quota)) for api, quota in features["quota"].items()},
+        "llm": LlmSettings(**{**_own(LlmSettings, settings["llm"]), "prices": _prices(settings["llm"])}),
+        "review": ReviewSettings(**_own(ReviewSettings, settings["review"])),
+        "stages": tuple(StageSpec(**row) for row in settings["stages"]),
+        "source": source,
+    }
+    return Config(**{**plain, **built})
+
+
+def _own(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that are fields of the record."""
+    names = {entry.name for entry in fields(record)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _retry_policy(values: Mapping[str, Any]) -> RetryPolicy:
+    default = StageRetry(**{name: values[f"default_{name}"] for name in _names(StageRetry)})
+    per_stage = {
+        stage: replace(default, **{name: entry[name] for name in _names(StageRetry) if entry[name] is not None})
+        for stage, entry in values["per_stage"].items()
+    }
+    return RetryPolicy(values["enabled"], default, values["circuit_breaker_threshold"], per_stage)
+
+
+def _prices(llm: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    return {model: {"input": p["input"], "output": p["output"]} for model, p in llm["prices"].items()}
+
+
+def _names(record: type[StageRetry]) -> list[str]:
+    return [entry.name for entry in fields(record)]
