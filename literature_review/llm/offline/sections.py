@@ -1,0 +1,268 @@
+"""Which part of a paper each sentence stands in, from its headings, and without them from its wording.
+
+sentences -> headings found (lexicon, numbering) -> part of each sentence
+          -> where headings are missing: the most likely order of parts (dynamic programming)
+          -> what is never evidence: references, contents, running heads, affiliations, thanks
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .sentences import Span
+
+UNKNOWN, FRONT, ABSTRACT, INTRODUCTION = "unknown", "front matter", "abstract", "introduction"
+METHODS, RESULTS, DISCUSSION, CONCLUSION = "methods", "results", "discussion", "conclusion"
+THANKS, REFERENCES, CONTENTS, HEADING, RUNNING = (
+    "acknowledgements", "references", "contents", "heading", "running head",
+)  # fmt: skip
+
+NEVER_EVIDENCE = frozenset({FRONT, THANKS, REFERENCES, CONTENTS, HEADING, RUNNING})
+"""Kinds of section that are never ranked."""
+
+
+class Part(NamedTuple):
+    """Where a sentence stands: the kind of section, and its role (an abstract has roles of its own)."""
+
+    section: str
+    role: str
+
+
+_HEADINGS = {
+    ABSTRACT: "abstract|summary|synopsis|structured abstract",
+    INTRODUCTION: "introduction|background|rationale|objective|objectives|aim|aims|purpose|context|importance"
+    "|background and purpose|background and objectives|background and aims|literature review|related work"
+    "|hypothesis|theoretical background|study objectives|aim of the study",
+    METHODS: "method|methods|materials and methods|material and methods|patients and methods|subjects and methods"
+    "|participants and methods|methods and materials|methodology|experimental|experimental section|study"
+    " design"
+    "|design|setting|participants|patients|subjects|intervention|interventions|statistical analysis"
+    "|statistics"
+    "|statistical analyses|statistical methods|outcome measures|main outcome measures|measures|measurements"
+    "|study population|randomization|randomisation|sample size|procedure|procedures|data collection|data"
+    " analysis"
+    "|experimental procedures|experimental design|trial design|study setting|ethics statement"
+    "|experimental setup"
+    "|data and methods|methods and analysis|study design and participants|data sources|recruitment"
+    "|assessments",
+    RESULTS: "result|results|findings|main results|results and findings|outcomes|efficacy|safety|adverse events"
+    "|primary outcome|secondary outcomes|primary outcomes|results and discussion|patient characteristics"
+    "|baseline characteristics|evaluation|experimental results|experiments|methods and findings"
+    "|methods and results|participant flow|empirical results",
+    DISCUSSION: "discussion|general discussion|interpretation|limitations|strengths and limitations|comment"
+    "|comments|implications|discussion and conclusion|discussion and conclusions|generalizability"
+    "|overall evidence|limitations of the study|study limitations|strengths and weaknesses",
+    CONCLUSION: "conclusion|conclusions|concluding remarks|summary and conclusions|conclusions and relevance"
+    "|conclusion and future work|outlook|future work|significance|clinical relevance",
+    THANKS: "acknowledgement|acknowledgements|acknowledgment|acknowledgments|funding|financial support"
+    "|competing interests|competing interest|conflict of interest|conflicts of interest|conflict of interests"
+    "|declaration of interest|declaration of competing interest|authors contributions|author contributions"
+    "|contributors|disclosure|disclosures|supporting information|supplementary material|supplementary"
+    " materials"
+    "|supplementary data|additional information|additional files|data availability|data availability"
+    " statement"
+    "|availability of data and materials|ethics approval|ethics approval and consent to participate"
+    "|ethical approval|consent for publication|trial registration|clinical trial registration|abbreviations"
+    "|pre publication history|publishers note|electronic supplementary material|author information"
+    "|financial support and sponsorship|financial disclosure|role of the funding source|provenance and"
+    " peer review"
+    "|registration|declarations|open access|code availability|about the authors|keywords|key words"
+    "|author details",
+    REFERENCES: "references|reference|bibliography|literature cited|works cited|further reading|reference list"
+    "|literature|selected bibliography",
+    CONTENTS: "contents|table of contents|list of figures|list of tables",
+    FRONT: "title|authors|affiliations|correspondence|article history|author affiliations",
+}
+_KIND = {name: kind for kind, names in _HEADINGS.items() for name in names.split("|")}
+_NUMBERING = re.compile(
+    r"^(?:(?:section|chapter|part)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-H])[.)]?\s+"
+)
+_PREFIX = re.compile(r"^(TITLE|ABSTRACT|BODY)\b[.:]?\s*")
+_NOT_LETTERS = re.compile(r"[^a-z ]+")
+_INLINE = re.compile(
+    r"(abstract|background|introduction|objectives?|aims?|purpose|design|setting|(?:materials and "
+    r"|patients and )?methods"
+    r"|results|findings|conclusions?|discussion|interpretation|trial registration|funding|keywords|key words)"
+    r"(?::|\.|\s?[\u2014\u2013-]\s)\s?(?=\S)",
+    re.IGNORECASE,
+)
+_WORDY_KIND = (
+    ("reference", REFERENCES), ("acknowledg", THANKS), ("competing", THANKS), ("contributions", THANKS),
+    ("conflict", THANKS), ("supplement", THANKS), ("additional file", THANKS), ("discussion", DISCUSSION),
+    ("limitation", DISCUSSION), ("conclusion", CONCLUSION), ("result", RESULTS), ("findings", RESULTS),
+    ("statistic", METHODS), ("methods", METHODS), ("procedure", METHODS), ("introduction", INTRODUCTION),
+)  # fmt: skip
+_LONGEST_HEADING = 90
+_CITED_WORK = re.compile(
+    r"(?:19|20)\d\d[a-z]?\s?[;,:]\s?\d{1,4}\s?(?:\(|:|,\s?\d)|\bdoi\s?:|\bdoi\.org/"
+    r"|\d{1,4}\s?\(\d{1,3}\)\s?:\s?\w?\d"
+    r"|\bPMID\b|\bpp\.\s?\d+\s?[-\u2013]\s?\d|\barXiv:\d|\bet al\.,? [A-Z][^.]{5,200}\. [A-Z][\w"
+    r" ]{2,40}[.,] (?:19|20)\d\d"
+)
+_DOTS = re.compile(r"\.{5,}|(?:\. ){4,}|\u2026{2,}\s*\d+$")
+_ADDRESS = re.compile(
+    r"\w@[\w-]{1,60}\.\w|\b(?:Department|Faculty|School|Institute|Division|University|Hospital"
+    r"|Universit\u00e9) (?:of|de)\b"
+    r".{0,200},|\u00a9|\bCopyright\b|\b(?:Received|Accepted|Published):? \d|ISSN|\bCorrespondence\b"
+    r"|https?://(?:dx\.)?doi",
+)
+_GRATITUDE = re.compile(
+    r"\b(?:[Ww]e (?:would like to |also |gratefully |wish to |sincerely )*(?:thank|acknowledge)\b|(?:was"
+    r"|were) (?:supported|funded) "
+    r"by\b|declare (?:that )?(?:they have )?no (?:conflict|competing)|[Tt]he authors? (?:are|is) grateful"
+    r"|conceived (?:and|of) )"
+)
+
+
+def heading_kind(line: str) -> Part | None:
+    """What a heading line announces, or None where the line is no heading that says so."""
+    prefix = _PREFIX.match(line)
+    rest = line[prefix.end() :] if prefix else _NUMBERING.sub("", line)
+    rest = _NUMBERING.sub("", rest)
+    name = " ".join(
+        _NOT_LETTERS.sub(" ", rest.replace(":", "", 1).replace("'", "").replace("\u2019", "").lower()).split()
+    )
+    name = name.removesuffix(" continued")
+    role = _KIND.get(name)
+    if role is None and (prefix or name.count(" ") < 5):
+        role = next((kind for word, kind in _WORDY_KIND if word in name), None)
+    if prefix is None:
+        return Part(role, role) if role else None
+    if prefix.group(1) == "TITLE":
+        return Part(FRONT, FRONT)
+    if prefix.group(1) == "ABSTRACT":
+        return Part(THANKS, THANKS) if role == THANKS else Part(ABSTRACT, role or UNKNOWN)
+    return Part(role or UNKNOWN, role or UNKNOWN)
+
+
+def _is_heading_line(text: str, start: int, end: int) -> bool:
+    """Whether a span is a short line of its own that is shaped like a heading."""
+    if end - start > _LONGEST_HEADING or (start and "\n" not in text[max(0, start - 3) : start]):
+        return False
+    if end < len(text) and text[end] != "\n" and "\n" not in text[end : end + 3]:
+        return False
+    return text[end - 1] not in ".;,?!" or end - start < 30
+
+
+_FIRM = {
+    "method",
+    "methods",
+    "materials and methods",
+    "patients and methods",
+    "methodology",
+    "result",
+    "results",
+    "findings",
+}
+_BODY_ORDER = (UNKNOWN, ABSTRACT, INTRODUCTION, METHODS, RESULTS, DISCUSSION, CONCLUSION)
+
+
+def _settled(found: Part, before: Part, firm: bool) -> Part:
+    """The part that begins at a heading, in the light of the part before it.
+
+    "Participants" or "Safety" may stand in methods and in results alike: such a heading does not move a text
+    back to methods, nor forward to results.
+    """
+    if found.role == UNKNOWN:
+        return found if before.section == ABSTRACT and found.section != ABSTRACT else before
+    if firm or found.section in (ABSTRACT, THANKS, REFERENCES, CONTENTS, FRONT) or before.role == UNKNOWN:
+        return found
+    if found.role == METHODS and before.role in (RESULTS, DISCUSSION, CONCLUSION):
+        return before
+    if found.role == RESULTS and before.role == METHODS:
+        return before
+    return found
+
+
+def _in_abstract(found: Part, kinds_ahead: Counter[str], abstract_open: bool) -> Part:
+    """A heading "Methods" within an abstract that the body repeats later is the abstract's own."""
+    if (
+        abstract_open
+        and found.section in (INTRODUCTION, METHODS, RESULTS, CONCLUSION)
+        and kinds_ahead[found.section] > 0
+    ):
+        return Part(ABSTRACT, found.role)
+    return found
+
+
+def _headings(text: str, spans: Sequence[Span]) -> dict[int, Part]:
+    """Index of each sentence that is a heading -> what it announces."""
+    found = {}
+    for i, (start, end) in enumerate(spans):
+        if end - start <= _LONGEST_HEADING and _is_heading_line(text, start, end):
+            kind = heading_kind(text[start:end])
+            if kind is not None:
+                found[i] = kind
+    return found
+
+
+def parts_of(text: str, spans: Sequence[Span]) -> list[Part]:
+    """The part of each sentence of `spans`, as its headings tell; UNKNOWN before the first of them."""
+    headings = _headings(text, spans)
+    ahead = Counter(kind.section for kind in headings.values())
+    current, out, opened = Part(UNKNOWN, UNKNOWN), [], -1
+    for i, (start, _) in enumerate(spans):
+        found = headings.get(i)
+        if found is not None:
+            ahead[found.section] -= 1
+            if found.section == ABSTRACT:
+                opened = start
+            line = text[start : spans[i][1]]
+            name = _NOT_LETTERS.sub("", _NUMBERING.sub("", _PREFIX.sub("", line)).lower()).strip()
+            found = _in_abstract(found, ahead, current.section == ABSTRACT and start - opened < 4_000)
+            current = _settled(found, current, name in _FIRM)
+            out.append(Part(HEADING, HEADING))
+        else:
+            inline = _INLINE.match(text, start) if current.section in (ABSTRACT, UNKNOWN) else None
+            if inline is not None:
+                role = _KIND.get(inline.group(1).lower(), current.role)
+                current = Part(role if role in (THANKS, FRONT) else ABSTRACT, role)
+            out.append(current)
+    return out
+
+
+def _running_heads(text: str, spans: Sequence[Span]) -> set[str]:
+    """Short lines, digits aside, that come back all over the text."""
+    seen: dict[str, list[int]] = {}
+    for start, end in spans:
+        if 12 <= end - start <= 120:
+            seen.setdefault(_NOT_LETTERS.sub("", text[start:end].lower()), []).append(start)
+    spread = 0.4 * len(text)
+    return {line for line, at in seen.items() if len(at) >= 3 and len(line) > 8 and at[-1] - at[0] > spread}
+
+
+def _is_title(text: str, start: int, end: int) -> bool:
+    """Whether the first sentence is a line of its own that does not end as a sentence does."""
+    return end - start < 300 and text[end - 1] not in ".!:;?\u3002" and "\n" in text[end : end + 3]
+
+
+_LOOKS = (
+    (_CITED_WORK, REFERENCES, 0.0, 1.0),
+    (_DOTS, CONTENTS, 0.0, 1.0),
+    (_GRATITUDE, THANKS, 0.5, 1.0),
+    (_ADDRESS, FRONT, 0.0, 0.08),
+)
+
+
+def mark_excluded(text: str, spans: Sequence[Span], parts: list[Part]) -> None:
+    """Give what is no evidence by its own looks the part that says so, in place.
+
+    Each pattern scans the whole text once; a match marks the sentence it stands in.
+    """
+    starts = [start for start, _ in spans]
+    for pattern, kind, low, high in _LOOKS:
+        for found in pattern.finditer(text, int(low * len(text)), int(high * len(text))):
+            i = bisect_right(starts, found.start()) - 1
+            if i >= 0 and parts[i].section not in NEVER_EVIDENCE:
+                parts[i] = Part(kind, kind)
+    if len(spans) > 8 and parts[0].section == UNKNOWN and _is_title(text, *spans[0]):
+        parts[0] = Part(FRONT, FRONT)
+    running = _running_heads(text, spans)
+    if running:
+        for i, (start, end) in enumerate(spans):
+            if end - start <= 120 and _NOT_LETTERS.sub("", text[start:end].lower()) in running:
+                parts[i] = Part(RUNNING, RUNNING)

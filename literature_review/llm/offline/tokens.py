@@ -1,0 +1,293 @@
+"""Words of a text, folded so that a question and a paper meet: case, ligatures, British and American
+spelling, endings. Chinese, Japanese and Korean runs become pairs of characters, which need no dictionary.
+
+Pure functions; the stem table is a cache shared by all threads (each look-up and store is one atomic step).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_BROKEN = re.compile(r"(?<=\w)-\s*\n\s*(?=[a-z])")
+_LONGEST_WORD = 64
+_CACHE_LIMIT = 200_000
+
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "about",
+        "above",
+        "after",
+        "again",
+        "against",
+        "all",
+        "also",
+        "am",
+        "among",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "because",
+        "been",
+        "before",
+        "being",
+        "below",
+        "between",
+        "both",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "done",
+        "down",
+        "during",
+        "each",
+        "either",
+        "et",
+        "etc",
+        "few",
+        "for",
+        "from",
+        "further",
+        "had",
+        "has",
+        "have",
+        "having",
+        "he",
+        "her",
+        "here",
+        "hers",
+        "him",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "itself",
+        "just",
+        "may",
+        "me",
+        "might",
+        "more",
+        "most",
+        "must",
+        "my",
+        "neither",
+        "no",
+        "nor",
+        "not",
+        "of",
+        "off",
+        "on",
+        "once",
+        "one",
+        "only",
+        "or",
+        "other",
+        "our",
+        "ours",
+        "out",
+        "over",
+        "own",
+        "per",
+        "same",
+        "shall",
+        "she",
+        "should",
+        "since",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "theirs",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "to",
+        "too",
+        "two",
+        "under",
+        "until",
+        "up",
+        "upon",
+        "us",
+        "using",
+        "used",
+        "use",
+        "very",
+        "via",
+        "vs",
+        "versus",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "whether",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "whose",
+        "why",
+        "will",
+        "with",
+        "within",
+        "without",
+        "would",
+        "yet",
+        "you",
+        "your",
+        "yours",
+        "compared",
+        "comparison",
+        "effect",
+        "effects",
+        "affect",
+        "affects",
+        "due",
+        "amp",
+        "gt",
+        "lt",
+        "following",
+        "based",
+        "given",
+    ]
+)
+
+# Endings, longest first: (ending, what stays, letters that must stand before it).
+_ENDINGS = (
+    ("izational", "iz", 3), ("ization", "iz", 3), ("isation", "iz", 3), ("fulness", "", 3), ("iveness", "", 3),
+    ("ational", "at", 3), ("ically", "", 3), ("ations", "at", 3), ("ation", "at", 3), ("ative", "at", 3),
+    ("uction", "uc", 3), ("ement", "", 4), ("ences", "", 4), ("ances", "", 4), ("ssion", "ss", 3),
+    ("ption", "pt", 3), ("ence", "", 4), ("ance", "", 4), ("ency", "", 4), ("ancy", "", 4), ("able", "", 4),
+    ("ible", "", 4), ("tion", "t", 3), ("sion", "s", 4), ("ment", "", 4), ("ness", "", 4), ("ical", "", 4),
+    ("ally", "", 4), ("ious", "", 4), ("ator", "at", 3), ("izer", "iz", 3), ("ity", "", 4), ("ive", "", 4),
+    ("ous", "", 4), ("ant", "", 4), ("ent", "", 4), ("ise", "iz", 3), ("ize", "iz", 3), ("ate", "at", 3),
+    ("ism", "", 4), ("ist", "", 4), ("al", "", 4), ("ic", "", 4), ("ly", "", 4),
+)  # fmt: skip
+_VOWELS = frozenset("aeiouy")
+
+
+def _without_plural(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def _without_verb_ending(word: str) -> str:
+    for ending in ("ing", "ed"):
+        if word.endswith(ending):
+            rest = word[: -len(ending)]
+            if len(rest) < 3 or not _VOWELS.intersection(rest):
+                return word
+            if rest[-1] == rest[-2] and rest[-1] not in "lsz":
+                return rest[:-1]
+            return rest + "e" if rest.endswith(("iz", "is", "at")) else rest
+    return word
+
+
+def stem(word: str) -> str:
+    """The part of a lower-case word that its forms share; words with digits and short words stay as they are."""
+    if len(word) < 4 or not word.isalpha():
+        return word
+    word = word.replace("ae", "e").replace("oe", "e").replace("our", "or")
+    word = _without_verb_ending(_without_plural(word))
+    for ending, stays, before in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= before:
+            word = word[: -len(ending)] + stays
+            break
+    if word.endswith("e") and len(word) > 3:
+        return word[:-1]
+    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+
+
+class _Stems(dict[str, str]):
+    """word -> stem, filled as words are met; emptied when full, so that hostile texts cannot grow it."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _CACHE_LIMIT:
+            self.clear()
+        found = stem(word[:_LONGEST_WORD])
+        self[word] = found
+        return found
+
+
+_stem_of = _Stems().__getitem__
+
+
+def _pairs(run: str) -> Iterable[str]:
+    return (run[i : i + 2] for i in range(max(1, len(run) - 1)))
+
+
+def _split_cjk(words: list[str]) -> list[str]:
+    out: list[str] = []
+    for word in words:
+        last = 0
+        for run in _CJK.finditer(word):
+            if run.start() > last:
+                out.append(word[last : run.start()])
+            out.extend(_pairs(run.group()))
+            last = run.end()
+        if last < len(word):
+            out.append(word[last:])
+    return out
+
+
+def stems(text: str) -> list[str]:
+    """The stems of all words of `text`, in order, stop words among them."""
+    if "-" in text and "\n" in text:
+        text = _BROKEN.sub("", text)
+    if text.isascii():
+        return list(map(_stem_of, _WORD.findall(text.lower())))
+    folded = unicodedata.normalize("NFKC", text.replace("\xad", "")).lower()
+    words = _WORD.findall(folded)
+    if _CJK.search(folded):
+        words = _split_cjk(words)
+    return list(map(_stem_of, words))
+
+
+def stem_set(words: str) -> frozenset[str]:
+    """The stems of a list of words written as one text."""
+    return frozenset(stems(words))
+
+
+STOP_STEMS = frozenset(map(_stem_of, STOP_WORDS))
+
+
+def content(found: Iterable[str]) -> list[str]:
+    """`found` without stop words and single Latin letters, each once, in order of first sight."""
+    return [
+        word
+        for word in dict.fromkeys(found)
+        if word not in STOP_STEMS and (len(word) > 1 or not word.isascii() or word.isdigit())
+    ]
