@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -357,8 +357,9 @@ class StageResult:
 class PaperReview:
     """A paper with all that its stages left: what the corpus stages see.
 
-    `state`: one of PAPER_STATES; `error` and `error_type` where it failed; `related`: papers that are near to
-    it without being the same (a supplement, a preprint), with the relation named.
+    `state`: one of PAPER_STATES; `error` and `error_type` where it failed; `contexts`: the words before and after
+    a quote, by the claim's id (or what `claim_id` gives for a passage's place); `related`: papers that are near
+    to it without being the same (a supplement, a preprint), with the relation named.
     """
 
     paper: PaperFile
@@ -371,6 +372,7 @@ class PaperReview:
     pages: int = 0
     characters: int = 0
     hidden: tuple[str, ...] = ()
+    contexts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     error: str = ""
     error_type: str = ""
     duplicate_of: str = ""

@@ -146,9 +146,9 @@ class Backend(Protocol):
         claim), each to be judged again."""
         ...
 
-    def estimate(self, characters: int, sub_requirements: int) -> Mapping[str, float]:
-        """What one paper of that length is expected to take: `calls`, `tokens`, `usd` (absent: unknown),
-        `seconds`."""
+    def estimate(self, stage: str, characters: int, sub_requirements: int) -> Mapping[str, float]:
+        """What the stage is expected to take for one paper of that length: `calls`, `tokens`, `seconds`, and `usd`
+        (absent where the price is unknown)."""
         ...
 
     def usage(self) -> Mapping[str, float]:

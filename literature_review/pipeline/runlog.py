@@ -41,7 +41,9 @@ class RunLog:
         self._lowest = LEVELS[level]
         self._secrets = tuple(secret for secret in secrets if len(secret) >= 4)
         self._lock = threading.RLock()  # guards both streams; again from a signal in the same thread
-        self._file = open(file, "a", encoding="utf-8", errors="backslashreplace") if file else None
+        self._file = (
+            open(file, "a", encoding="utf-8", errors="backslashreplace") if file else None  # noqa: SIM115, see close()
+        )
         self.status_line: StatusLine | None = None
 
     def hide_secrets(self, secrets: Iterable[str]) -> None:

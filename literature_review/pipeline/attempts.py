@@ -1,0 +1,98 @@
+"""Running one stage once: against its deadline, again after a transient failure, as its retry policy says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from literature_review.errors import PaperError
+from literature_review.models import StageResult
+from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
+from literature_review.pipeline.parts import RunState
+from literature_review.pipeline.policy import run_with_deadline
+from literature_review.pipeline.stages import LoadedStage
+from literature_review.ports import Deadline, StageContext
+
+
+class StageRunner:
+    """Runs stages with the deadline (`stage_timeout`) and the retries (`retry_policy`) of the configuration.
+    Thread-safe."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._settings = state.config.to_json()
+
+    def run(self, stage: LoadedStage, paper_id: str | None, **fields: Any) -> StageResult:
+        """The stage's result. `fields` go into its StageContext; one that is a function of a Deadline is called
+        with that of the attempt (`read`). Raises what the last attempt raised, or PaperError where the stage says
+        itself that it failed."""
+        policy = self._state.config.retry_policy
+        limits = policy.for_stage(stage.name)
+        what = f"{stage.name} of {paper_id}" if paper_id is not None else stage.name
+        return RetryHelper.retry_with_backoff(
+            lambda: self._attempt(stage, what, fields),
+            attempts=limits.max_attempts if policy.enabled else 1,
+            base=1.0,
+            factor=limits.backoff_base,
+            max_delay=limits.backoff_max,
+            error_classifier=ErrorClassifier,
+            on_retry=lambda attempt, error, delay: self._on_retry(stage, paper_id, what, attempt, error, delay),
+            cancel=self._state.cancelled,
+        )
+
+    def _attempt(self, stage: LoadedStage, what: str, fields: Mapping[str, Any]) -> StageResult:
+        state = self._state
+        deadline = Deadline(state.config.stage_timeout, cancelled=state.cancelled)
+        given = dict(fields)
+        if "read" in given:
+            given["read"] = given["read"](deadline)
+        context = StageContext(
+            stage=stage.name,
+            protocol=state.parts.protocol,
+            backend=state.parts.backend,
+            log=state.log,
+            deadline=deadline,
+            output_dir=state.config.output_dir,
+            settings=self._settings,
+            **given,
+        )
+        return _checked(stage, run_with_deadline(lambda: stage.run(context), deadline, what, state.signals.is_asked))
+
+    def _on_retry(
+        self,
+        stage: LoadedStage,
+        paper_id: str | None,
+        what: str,
+        attempt: int,
+        error: BaseException,
+        delay: float,
+    ) -> None:
+        with self._state.lock:
+            self._state.retries[stage.name] = self._state.retries.get(stage.name, 0) + 1
+        if paper_id is not None:
+            self._state.checkpoint.increment_retries(paper_id)
+        self._state.log.warning(f"{what}: attempt {attempt} failed ({explain(error)}); again in {delay:.1f} s")
+
+
+def _checked(stage: LoadedStage, result: object) -> StageResult:
+    if not isinstance(result, StageResult):
+        raise TypeError(
+            f"the stage {stage.name} ({stage.spec.module}) returned {type(result).__name__}, not a StageResult"
+        )
+    if result.status == "failed":
+        raise PaperError(result.reason or f"the stage {stage.name} says that it failed, without a reason")
+    return result
+
+
+def error_type(error: BaseException) -> str:
+    """An ErrorType's value: a paper's own fault is permanent, the rest is as the kernel's classifier sees it."""
+    if isinstance(error, PaperError):
+        return "permanent"
+    return str(ErrorClassifier.classify_error(error).value)  # type: ignore[arg-type]
+
+
+def explain(error: BaseException) -> str:
+    """One line for a person: our own errors speak for themselves, others are named by their type."""
+    text = str(error) or "no message"
+    ours = type(error).__module__.startswith("literature_review.")
+    return text if ours else f"{type(error).__name__}: {text}"

@@ -1,0 +1,148 @@
+"""One segment of per-paper stages over all papers: what stands is kept and said, the rest goes to the coordinator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from literature_review.errors import ReviewError
+from literature_review.models import PaperFile
+from literature_review.pipeline.orchestrator_v2 import ParallelPipelineCoordinator
+from literature_review.pipeline.parts import RunState
+from literature_review.pipeline.progress import Progress
+from literature_review.pipeline.stages import LoadedStage, Segment
+from literature_review.pipeline.work import Outcome, PaperWork
+
+
+class BatchStoppedError(ReviewError):
+    """A fault that every paper would meet: the rest was not started, and the run can be resumed."""
+
+
+class PaperBatch:
+    """Runs segments of per-paper stages. `stages`: all per-paper stages, in order."""
+
+    def __init__(self, state: RunState, work: PaperWork, stages: Sequence[LoadedStage]) -> None:
+        self._state, self._work, self._stages = state, work, tuple(stages)
+
+    def run(self, segment: Segment, papers: Iterable[PaperFile]) -> dict[str, str]:
+        """Bring all papers through the segment. Returns the stages that had nothing to do, with the reason. Raises
+        BatchStoppedError, or what made going on pointless (a full disk, a spent budget)."""
+        last = self._stages.index(segment.stages[-1])
+        candidates = [paper for paper in papers if not self._outcome(paper).kind]
+        todo = self._plan(segment, candidates, last)
+        if todo:
+            self._walk(segment, {paper.id: paper for paper in todo}, last)
+        if self._state.fatal is not None:
+            raise self._state.fatal
+        return self._without_work(segment, candidates)
+
+    def take_what_stands(self, papers: Iterable[PaperFile]) -> None:
+        """Learn of results that earlier runs left, without running or marking anything."""
+        for paper in papers:
+            self._work.plan(paper, len(self._stages) - 1)
+
+    def _outcome(self, paper: PaperFile) -> Outcome:
+        return self._work.outcomes.get(paper.id, Outcome())
+
+    def _plan(self, segment: Segment, papers: Sequence[PaperFile], last: int) -> list[PaperFile]:
+        """The papers that need work; the others are marked as done."""
+        todo: list[PaperFile] = []
+        reasons: dict[str, list[str]] = {}
+        kept = 0
+        for paper in papers:
+            self._state.signals.check()
+            reason = self._work.plan(paper, last)
+            if reason is not None:
+                todo.append(paper)
+                reasons.setdefault(reason, []).append(paper.id)
+            elif self._outcome(paper).kind:
+                self._mark_failed(paper)
+            else:
+                kept += 1
+                if segment.closes_papers:
+                    self._mark_completed(paper)
+        self._tell(segment, kept, reasons)
+        return todo
+
+    def _tell(self, segment: Segment, kept: int, reasons: dict[str, list[str]]) -> None:
+        title = " + ".join(stage.name for stage in segment.stages)
+        if kept:
+            self._state.log.info(f"{title}: {kept} papers stand as they are: nothing to redo")
+        for reason, names in reasons.items():
+            if reason == "new":
+                self._state.log.info(f"{title}: {len(names)} papers to do")
+            elif reason != "earlier stages":
+                what = {"asked for": "done again as asked", "failed before": "tried again after a failure"}
+                why = what.get(reason, f"{reason} changed: done again")
+                self._state.log.info(f"{title}: {len(names)} papers: {why}: {some(names)}")
+
+    def _mark_completed(self, paper: PaperFile) -> None:
+        entry = self._state.checkpoint.get_paper_status(paper.id)
+        done = list(self._outcome(paper).done)
+        if entry is None or entry.get("stage") != "completed" or set(done) - set(entry.get("stages", {})):
+            self._state.checkpoint.update_paper_status(paper.id, "completed", stages_completed=done)
+
+    def _mark_failed(self, paper: PaperFile) -> None:
+        outcome = self._outcome(paper)
+        self._state.log.warning(f"{paper.id}: {outcome.error}")
+        if outcome.kind != "not_assessed":
+            self._state.checkpoint.update_paper_status(paper.id, "failed", error=outcome.error)
+
+    def _walk(self, segment: Segment, papers: dict[str, PaperFile], last: int) -> None:
+        config = self._state.config
+        progress = Progress("+".join(stage.name for stage in segment.stages), len(papers), self._state.log)
+        coordinator = ParallelPipelineCoordinator(
+            max_workers=config.max_workers if config.parallel else 1,
+            checkpoint_manager=self._state.checkpoint if segment.closes_papers else None,
+            cancel=self._state.cancelled,
+        )
+        for name in papers:
+            self._begin_anew(name)
+        self._state.log.status_line = progress
+        try:
+            results = coordinator.iter_papers_parallel(
+                list(papers), lambda name: self._work.process(papers[name], last)
+            )
+            for result in results:
+                self._note(segment, papers[str(result["paper"])], result)
+                progress.step(failed=result["status"] == "error")
+        finally:
+            progress.finish()
+            self._state.log.status_line = None
+
+    def _begin_anew(self, name: str) -> None:
+        """A paper that the checkpoint holds as finished is to be worked on again: it keeps the stages that stand."""
+        entry = self._state.checkpoint.get_paper_status(name)
+        if entry is not None and entry.get("stage") in ("completed", "failed"):
+            done = list(self._work.outcomes.get(name, Outcome()).done)
+            self._state.checkpoint.update_paper_status(name, "not_started", stages_completed=done)
+
+    def _note(self, segment: Segment, paper: PaperFile, result: dict[str, Any]) -> None:
+        if result["status"] == "not_started" and self._state.fatal is None:
+            self._state.stop_for(BatchStoppedError(str(result.get("error") or result.get("reason"))))
+        if result["status"] != "error":
+            return
+        outcome = self._outcome(paper)
+        error = outcome.error or self._state.log.redact(str(result.get("error")))
+        self._state.log.warning(f"{paper.id}: {error}")
+        if not segment.closes_papers:
+            self._state.checkpoint.update_paper_status(paper.id, "failed", error=error)
+
+    def _without_work(self, segment: Segment, papers: Sequence[PaperFile]) -> dict[str, str]:
+        idle: dict[str, str] = {}
+        for stage in segment.stages:
+            ends = {self._outcome(paper).done.get(stage.name) for paper in papers} - {None}
+            if ends == {"skipped"}:
+                reasons = {self._reason(paper, stage.name) for paper in papers[:1]}
+                idle[stage.name] = next(iter(reasons)) or "nothing to do"
+        return idle
+
+    def _reason(self, paper: PaperFile, stage: str) -> str:
+        stored = self._work.result_of(paper, stage)
+        return stored.result.reason if stored is not None else ""
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

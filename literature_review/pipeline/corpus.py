@@ -1,0 +1,132 @@
+"""Stages that see all papers: what the per-paper stages left is gathered, and they run one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from literature_review.models import (
+    Bibliography,
+    PaperFile,
+    PaperReview,
+    ScreeningDecision,
+    StageResult,
+)
+from literature_review.pipeline.attempts import StageRunner
+from literature_review.pipeline.parts import PapersFound, RunState
+from literature_review.pipeline.stages import LoadedStage
+from literature_review.pipeline.work import Outcome, PaperWork
+from literature_review.ports import StoredResult
+
+ALL_PAPERS = ""  # the store keeps the results of these stages under this name; no paper has it
+
+
+class CorpusStages:
+    """Runs corpus stages. Their results are kept, so that a later run can begin behind them. One thread."""
+
+    def __init__(
+        self, state: RunState, work: PaperWork, found: PapersFound, per_paper: Sequence[LoadedStage]
+    ) -> None:
+        self._state, self._work, self._found = state, work, found
+        self._per_paper = tuple(stage.name for stage in per_paper)
+        self._runner = StageRunner(state)
+        self.results: dict[str, StageResult] = {}
+
+    def take_what_stands(self, stages: Iterable[LoadedStage]) -> None:
+        """Results of corpus stages that this run does not run."""
+        for stage in stages:
+            stored = None if stage.spec.per_paper else self._state.parts.store.get_result(ALL_PAPERS, stage.name)
+            if stored is not None:
+                self.results[stage.name] = stored.result
+
+    def run(self, stage: LoadedStage, facts: Mapping[str, Any]) -> dict[str, str]:
+        """Run one; returns {its name: reason} where it had nothing to do. Raises what it raised."""
+        parts = self._state.parts
+        reviews = self.reviews()
+        result = self._runner.run(
+            stage,
+            None,
+            reviews=reviews,
+            earlier=dict(self.results),
+            run=facts,
+            made_from={review.paper.id: self._work.made_from_of(review.paper) for review in reviews},
+            database=parts.database,
+            history=parts.history,
+            reports=parts.reports,
+            ignored=tuple(self._found.ignored),
+        )
+        self.results[stage.name] = result
+        now = datetime.now().isoformat(timespec="microseconds")
+        parts.store.put_result(ALL_PAPERS, stage.name, StoredResult({}, result, finished_at=now))
+        return {stage.name: result.reason or "nothing to do"} if result.status == "skipped" else {}
+
+    def reviews(self) -> tuple[PaperReview, ...]:
+        """Every paper as it stands now, sorted by id."""
+        return gather(self._found.papers, self._found.problems, self._work, self._per_paper)
+
+    def problems(self) -> Mapping[str, str]:
+        """Files that could not even be taken: paper id -> why."""
+        return self._found.problems
+
+    def totals(self) -> dict[str, int]:
+        """What the gap analysis counted where it ran, else what the reviews alone tell."""
+        for result in self.results.values():
+            if "totals" in result.record:
+                return dict(result.record["totals"])
+        totals: dict[str, int] = {"papers": 0, "claims": 0}
+        for review in self.reviews():
+            totals["papers"] += 1
+            totals[review.state] = totals.get(review.state, 0) + 1
+            for claim in review.claims:
+                totals["claims"] += 1
+                totals[claim.status] = totals.get(claim.status, 0) + 1
+        return totals
+
+
+def gather(
+    papers: Iterable[PaperFile], problems: Mapping[str, str], work: PaperWork, stages: tuple[str, ...]
+) -> tuple[PaperReview, ...]:
+    """One PaperReview per paper, sorted by id. `stages`: names of the per-paper stages that a paper must have
+    behind it to count as reviewed; `problems`: files that could not even be taken (paper id -> why)."""
+    reviews = [_review(paper, work, stages) for paper in papers]
+    reviews += [
+        PaperReview(PaperFile(name, name, "", 0), "unreadable", error=why, error_type="permanent")
+        for name, why in problems.items()
+    ]
+    return tuple(sorted(reviews, key=lambda review: review.paper.id))
+
+
+def _review(paper: PaperFile, work: PaperWork, stages: tuple[str, ...]) -> PaperReview:
+    if paper.duplicate_of is not None:
+        return PaperReview(paper, "duplicate", duplicate_of=paper.duplicate_of)
+    outcome = work.outcomes.get(paper.id, Outcome())
+    results = [stored.result for name in outcome.done if (stored := work.result_of(paper, name)) is not None]
+    record: dict[str, Any] = {}
+    for result in results:
+        record.update(result.record)
+    screening = ScreeningDecision(**record["screening"]) if "screening" in record else ScreeningDecision(True)
+    claims = [result.claims for result in results if result.claims is not None]
+    return PaperReview(
+        paper=paper,
+        state=_state(outcome, screening, stages),
+        bibliography=Bibliography.from_json(record["bibliography"]) if "bibliography" in record else Bibliography(),
+        claims=claims[-1] if claims else (),
+        passages=tuple(passage for result in results for passage in result.passages),
+        coverage=record.get("coverage", {}),
+        screening=screening,
+        pages=record.get("pages", 0),
+        characters=record.get("characters", 0),
+        hidden=tuple(record.get("hidden", ())),
+        contexts=record.get("contexts", {}),
+        error=outcome.error,
+        error_type=outcome.error_type,
+    )
+
+
+def _state(outcome: Outcome, screening: ScreeningDecision, stages: tuple[str, ...]) -> str:
+    if outcome.kind:
+        return outcome.kind
+    if any(stage not in outcome.done for stage in stages):
+        return "not_assessed"
+    return "reviewed" if screening.included else "excluded"

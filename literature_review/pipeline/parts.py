@@ -1,0 +1,82 @@
+"""What a run works with, and how it was asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from literature_review.config import Config
+from literature_review.models import PaperFile, ReviewProtocol
+from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
+from literature_review.pipeline.policy import CircuitBreaker
+from literature_review.pipeline.runlog import RunLog
+from literature_review.pipeline.signals import StopSignals
+from literature_review.pipeline.stages import LoadedStage
+from literature_review.ports import (
+    Backend,
+    DocumentReader,
+    ReportWriter,
+    ResultStore,
+    ReviewDatabase,
+    VersionHistory,
+)
+
+
+@dataclass(frozen=True)
+class PapersFound:
+    """What lies in the papers folder. `problems`: paper id -> why its file cannot be taken."""
+
+    papers: tuple[PaperFile, ...]
+    ignored: tuple[str, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a pipeline, each known by its promise alone. `close()` gives everything back."""
+
+    protocol: ReviewProtocol
+    stages: tuple[LoadedStage, ...]
+    find_papers: Callable[[], PapersFound]
+    reader: DocumentReader
+    backend: Backend
+    store: ResultStore
+    database: ReviewDatabase
+    history: VersionHistory
+    reports: Mapping[str, ReportWriter]
+    close: Callable[[], None]
+    breaker: CircuitBreaker | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run was asked for. `resume`: go on with the run in the checkpoint; `resume_from`: run this stage and
+    all after it again, and none before it; `only`: this stage alone; `force`: review everything again."""
+
+    resume: bool = False
+    resume_from: str | None = None
+    force: bool = False
+    only: str | None = None
+
+
+@dataclass
+class RunState:
+    """What the threads of one run share."""
+
+    config: Config
+    options: RunOptions
+    parts: Parts
+    log: RunLog
+    checkpoint: CheckpointManagerV2
+    signals: StopSignals
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
+    retries: dict[str, int] = field(default_factory=dict)  # stage -> attempts beyond the first
+    fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget
+
+    def stop_for(self, error: BaseException) -> None:
+        """Nothing new starts; the first error of its kind is kept."""
+        with self.lock:
+            self.fatal = self.fatal or error
+        self.cancelled.set()

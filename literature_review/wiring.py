@@ -1,0 +1,162 @@
+"""The one file that sees everything: a configuration in, a ready pipeline out.
+
+Everything that would stop a run is found here, all of it at once, before anything is run or written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from literature_review.config import Config
+from literature_review.errors import ConfigError, MissingExtraError, ProtocolError, UsageError
+from literature_review.models import ReviewProtocol
+from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
+from literature_review.pipeline.policy import CircuitBreaker
+from literature_review.pipeline.run import PipelineOrchestrator
+from literature_review.pipeline.runlog import RunLog
+from literature_review.pipeline.stages import load_stages
+from literature_review.plugins import PLUGINS, load, require_packages
+from literature_review.protocol import load_protocol
+
+T = TypeVar("T")
+QUOTA_OF = {"gemini": "gemini_api", "openai_compatible": "openai_api"}
+
+
+def build(config: Config, options: RunOptions | None = None, log: RunLog | None = None) -> PipelineOrchestrator:
+    """A pipeline with the standard parts. Raises ConfigError with everything that stands in its way."""
+    log = log or RunLog(level=config.log_level)
+    return PipelineOrchestrator(config, options, log, build_parts(config, log))
+
+
+def build_parts(config: Config, log: RunLog) -> Parts:
+    """The standard parts. Nothing is written to the output folder but the folder itself, and in a dry run not even
+    that. Raises ConfigError with all that is missing or wrong."""
+    problems: list[str] = []
+    protocol = _try(problems, lambda: _protocol(config, log))
+    stages = _try(problems, lambda: load_stages(config.stages))
+    _try(problems, lambda: _check_papers(config, log))
+    _try(problems, lambda: _check_backend(config))
+    _try(problems, lambda: _check_output(config))
+    if problems or protocol is None or stages is None:
+        raise ConfigError(problems)
+    log.hide_secrets(_secrets(config))
+    breaker = CircuitBreaker(config.retry_policy.circuit_breaker_threshold, config.retry_policy.default.backoff_max)
+    backend = _backend(config, log, breaker)
+    reader = load("reader", "standard")(timeout=config.document_timeout)
+    database = load("database", "sqlite")(os.path.join(config.output_dir, "review.db"))
+    history = load("history", "file")(os.path.join(config.output_dir, config.version_history_path))
+
+    def close() -> None:
+        for part in (reader, backend, database):
+            part.close()
+
+    return Parts(
+        protocol=protocol,
+        stages=stages,
+        find_papers=lambda: _find_papers(config),
+        reader=reader,
+        backend=backend,
+        store=database,
+        database=database,
+        history=history,
+        reports={name: load("report", name)() for name in PLUGINS["report"]},
+        close=close,
+        breaker=breaker,
+    )
+
+
+def _try(problems: list[str], step: Callable[[], T]) -> T | None:
+    try:
+        return step()
+    except (ConfigError, ProtocolError) as error:
+        problems.extend(error.problems)
+    except UsageError as error:
+        problems.append(str(error))
+    return None
+
+
+def _protocol(config: Config, log: RunLog) -> ReviewProtocol:
+    if not os.path.exists(config.protocol) and "protocol" in config.defaulted and config.dry_run:
+        log.warning(f"there is no protocol {config.protocol!r} yet; a run needs one: write it, or name it with --protocol")
+        return ReviewProtocol("")
+    return load_protocol(config.protocol)
+
+
+def _check_papers(config: Config, log: RunLog) -> None:
+    if os.path.isdir(config.papers):
+        return
+    if os.path.exists(config.papers):
+        raise UsageError(f"papers: {config.papers!r} is not a folder; name the folder that holds the papers")
+    remedy = "make it and put papers there, or name another with --papers"
+    if config.dry_run and "papers" in config.defaulted:
+        log.warning(f"there is no folder {config.papers!r} yet; a run needs one: {remedy}")
+        return
+    raise UsageError(f"papers: there is no folder {config.papers!r}; {remedy}")
+
+
+def _check_backend(config: Config) -> None:
+    """A paid back end needs its key and its extra; the key is looked for first."""
+    name = config.llm.backend
+    if config.llm.key_needed and not os.environ.get(config.llm.api_key_env or ""):
+        raise MissingExtraError(
+            f"llm.backend {name!r} needs its key in the environment variable {config.llm.api_key_env}: set it, or name "
+            "another variable in llm.api_key_env"
+        )
+    if name not in PLUGINS["backend"]:
+        raise UsageError(f"llm.backend: there is no back end {name!r}; known: {', '.join(sorted(PLUGINS['backend']))}")
+    require_packages("backend", name)
+
+
+def _check_output(config: Config) -> None:
+    """The output folder, and the checkpoint's, can be written; a real run makes the output folder here."""
+    folder = os.path.abspath(config.output_dir)
+    if not config.dry_run:
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"output_dir: {config.output_dir!r} cannot be made ({error.strerror}); name another") from error
+    for key, path in (("output_dir", folder), ("checkpoint_file", os.path.dirname(os.path.abspath(config.checkpoint_file)))):
+        while not os.path.lexists(path):
+            path = os.path.dirname(path)
+        if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK) or _is_read_only(path):
+            raise UsageError(f"{key}: {path!r} cannot be written to; name a folder of your own")
+    if os.path.isdir(config.checkpoint_file):
+        raise UsageError(f"checkpoint_file: {config.checkpoint_file!r} is a folder; name a file")
+
+
+def _is_read_only(path: str) -> bool:
+    statvfs = getattr(os, "statvfs", None)
+    return statvfs is not None and bool(statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def _secrets(config: Config) -> list[str]:
+    value = os.environ.get(config.llm.api_key_env or "", "")
+    return [value] if value else []
+
+
+def _backend(config: Config, log: RunLog, breaker: CircuitBreaker) -> Any:
+    """The back end; a paid one gets the gate that its calls pass."""
+    make = load("backend", config.llm.backend)
+    if config.llm.backend == "offline":
+        return make(config.to_json())
+    from literature_review.pipeline.calls import CallGate
+
+    quota = config.quota.get(QUOTA_OF.get(config.llm.backend, config.llm.backend))
+    gate = CallGate(
+        config.call_retry,
+        log,
+        quota=quota if config.enable_quota_management else None,
+        breaker=breaker,
+        smart=config.enable_smart_retry,
+        request_timeout=config.llm.request_timeout,
+    )
+    return make(config.to_json(), gate, config.output_dir)
+
+
+def _find_papers(config: Config) -> PapersFound:
+    if not os.path.isdir(config.papers):
+        return PapersFound(())
+    found = load("finder", "standard")(config.papers, skip=(config.output_dir, config.checkpoint_file))
+    return PapersFound(tuple(found.papers), tuple(found.ignored), dict(found.problems))

@@ -1,0 +1,110 @@
+"""The command: `python pipeline_orchestrator.py`, and `literature-review` once installed.
+
+A parser, a main, one error boundary. All work is done by the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from literature_review import __version__
+from literature_review.config import load_config
+from literature_review.errors import ConfigError, ProtocolError, UsageError
+from literature_review.pipeline.orchestrator_v2 import CheckpointError
+from literature_review.pipeline.parts import RunOptions
+from literature_review.pipeline.run import PipelineOrchestrator
+from literature_review.pipeline.runlog import RunLog, one_line
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = argparse.ArgumentParser(
+        prog="pipeline_orchestrator.py",
+        description="Pipeline Orchestrator v2.0: review a folder of papers against a protocol. "
+        "Exit codes: 0 all well, 1 a stage or papers failed, 2 wrong usage or configuration, 130 interrupted.",
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("--config", metavar="FILE", help="configuration (default: pipeline_config.json here, if it is there)")
+    add("--papers", metavar="DIR", help="folder of papers: PDF, text and Markdown, searched recursively")
+    add("--protocol", metavar="FILE", help="review protocol: questions, requirements, screening")
+    add("--output-dir", metavar="DIR", help="where report, database and version history go")
+    add("--checkpoint-file", metavar="FILE", help="where the run keeps its progress")
+    add("--log-file", metavar="FILE", help="write the log, debug detail included, to this file as well")
+    add("--resume", action="store_true", help="go on with the run in the checkpoint")
+    add("--resume-from", metavar="STAGE", help="run this stage and all after it again, none before it")
+    add("--force", action="store_true", help="review everything again, whatever is stored")
+    add("--dry-run", action="store_true", help="validate and forecast; no stage is executed, no API is called")
+    add("--enable-experimental", action="store_true", help="process papers concurrently (experimental)")
+    add("--max-workers", type=int, metavar="N", help="papers at a time when papers run concurrently")
+    add("--version", action="version", version=f"literature-review-pipeline {__version__}")
+    return made
+
+
+def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
+    """Run the command; returns its exit code. `only`: run this one stage (`python -m` of a stage's module)."""
+    log = RunLog()
+    try:
+        arguments = _parse(argv)
+        config = load_config(arguments.config, _overrides(arguments))
+        log = RunLog(level=config.log_level, file=arguments.log_file)
+        if arguments.enable_experimental:
+            log.warning("Experimental: papers are processed concurrently")
+        options = RunOptions(arguments.resume, arguments.resume_from, arguments.force, only)
+        return PipelineOrchestrator(config, options, log).run().exit_code
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else EXIT_USAGE
+    except (ConfigError, ProtocolError) as error:
+        return _refuse(log, error.problems)
+    except (UsageError, CheckpointError) as error:
+        return _refuse(log, [str(error)])
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001, the one boundary: a user gets a line, the log file the rest
+        return _unexpected(log, error)
+    finally:
+        log.close()
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    made = parser()
+    arguments = made.parse_args(argv)
+    if arguments.force and (arguments.resume or arguments.resume_from):
+        made.error("--force begins a new run: it does not go with --resume or --resume-from")
+    return arguments
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that stand above the configuration."""
+    names = ("papers", "protocol", "output_dir", "checkpoint_file", "max_workers")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    if arguments.dry_run:
+        given["dry_run"] = True
+    if arguments.enable_experimental:
+        given["parallel"] = True
+    return given
+
+
+def _refuse(log: RunLog, problems: Sequence[str]) -> int:
+    for problem in problems:
+        log.error(problem)
+    return EXIT_USAGE
+
+
+def _unexpected(log: RunLog, error: Exception) -> int:
+    import traceback
+
+    log.debug("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    log.error(
+        f"{type(error).__name__}: {one_line(str(error))} (the run can be resumed; with --log-file FILE the file tells where)"
+    )
+    return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
