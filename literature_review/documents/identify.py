@@ -1,0 +1,257 @@
+"""Says what a paper is, from its file's own fields and its first page: title, authors, year, DOI, language. Pure.
+
+metadata of the file, where it is sensible -> else the first page -> Bibliography with the source of each field
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from literature_review.models import Bibliography, Document
+
+FILE = "file metadata"
+FIRST_PAGE = "first page"
+TEXT = "text"
+
+_FIRST_PAGE_CHARACTERS = 6_000
+_LANGUAGE_CHARACTERS = 40_000
+_YEARS = (1800, 2100)
+_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+", re.I)
+_DOI_MARK = re.compile(r"(?:doi\.org/|doi[:\s]\s*)(10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+)", re.I)
+_YEAR = re.compile(r"(?<![\d.,/-])(1[89]\d\d|20\d\d)(?![\d/-]|[.,]\d)")
+_YEAR_SIGNS = re.compile(
+    r"(?:©|\(c\)|copyright|published|publication date|first online|accepted|received|vol(?:ume|\.)?|"
+    r"january|february|march|april|may|june|july|august|september|october|november|december)[^\n]{0,60}?"
+    r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)|\((1[89]\d\d|20\d\d)\)",
+    re.I,
+)
+_BAD_TITLE = re.compile(
+    r"^(?:untitled.*|microsoft word.*|.*\.(?:docx?|pdf|tex|dvi|indd|qxd|rtf|odt|pptx?|ps)|title|document\d*|paper|"
+    r"manuscript|\W*|slide \d+|powerpoint presentation|[\w./-]*\d{4,}[\w./-]*|doi:.*)$",
+    re.I,
+)
+_BAD_AUTHOR = re.compile(
+    r"^(?:author|authors?|user|owner|admin(?:istrator)?|unknown|anonymous|your name|root|microsoft.*|\W*)$", re.I
+)
+_NO_TITLE_LINE = re.compile(
+    r"^(?:https?:|www\.|doi\b|vol\b|volume\b|issn\b|article\b|research article|"
+    r"original (?:article|research|paper)|review(?: article)?$|open access|contents\b|title:?$|"
+    r"received\b|accepted\b|published\b|©|copyright|"
+    r"page \d|arxiv:|preprint\b|available online|journal homepage|abstract\b|body\.|rapid communication|"
+    r"case report$|brief communication|letter$|editorial$|supplementary (?:information|material)s?$|vol\.:)",
+    re.I,
+)
+_NAME = r"[^\W\d_][\w.'’-]*(?:[ -](?:[^\W\d_][\w.'’-]*|de|van|von|der|la|bin|al)){1,4}"
+_AUTHOR_LINE = re.compile(rf"^(?:by )?{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*[,;·]?$")
+_AUTHOR_MARKS = re.compile(r"(?<=[^\W\d_])[\d*†‡§¶#]+(?:\s*,\s*[\d*†‡§¶#]+)*|[*†‡§¶#]|(?<=\s)\d+(?:,\d+)*")
+_AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
+
+_MID_PHRASE = frozenset({"of", "the", "a", "an", "and", "in", "for", "on", "to", "with", "by", "from", "or"})
+_STOP_WORDS = {
+    "en": "the of and to in that is was for with were by this from are as which have be not",
+    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als wurde werden",
+    "fr": "le la les de des et en un une du dans est que pour qui sur par au avec ont cette",
+    "es": "el la los las de y en un una que del se por con para es su como más fueron",
+    "it": "il la di e che in un una per con del della dei delle nel sono è gli più alla",
+    "pt": "o a os as de e em um uma que do da dos das para com não foram por no na",
+    "nl": "de het een en van in is dat op te zijn met voor niet aan er werd door bij ook",
+    "sv": "och i att en som är av för på med det till den har de inte om ett var",
+    "da": "og i at en som er af for på med det til den har de ikke om et var blev",
+    "pl": "i w na z do się nie że jest o po przez dla od oraz był są to jak",
+    "tr": "ve bir bu için ile olarak da de olan çok daha gibi ise en kadar sonra",
+    "fi": "ja on ei se että oli ovat joka mutta myös kuin tai sekä sen ole",
+    "cs": "a v na se je že s z do o pro byl jako jsou které nebo by",
+    "ru": "и в на не что с по для как из при это к от или были был их",
+    "uk": "і в на не що з та для як до при це від або були його які",
+    "id": "yang dan di untuk dengan pada ini dari dalam adalah tidak oleh sebagai",
+}
+_SCRIPTS = (
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("ko", re.compile("[\uac00-\ud7a3]")),
+    ("zh", re.compile("[\u4e00-\u9fff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("he", re.compile("[\u0590-\u05ff]")),
+    ("el", re.compile("[\u0370-\u03ff]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+    ("hi", re.compile("[\u0900-\u097f]")),
+)
+_SCRIPT_SHARE = 0.3
+_KANA_SHARE = 0.05
+
+
+def identify_document(document: Document) -> Bibliography:
+    """Title, authors, year, DOI and language of a document, as far as it tells, each with its source.
+
+    Unsure fields stay empty. `language` is an ISO 639-1 code. Never raises for odd text."""
+    metadata = document.metadata
+    page = document.text[: min(document.pages[0].end if document.pages else 10**9, _FIRST_PAGE_CHARACTERS)]
+    page = page if page.strip() else document.text[:_FIRST_PAGE_CHARACTERS]
+    found = {
+        "title": _first((good_title(metadata.get("title", "")), FILE), (title_in(page), FIRST_PAGE)),
+        "doi": _first((find_doi(metadata.get("doi", "")), FILE), (find_doi(page), FIRST_PAGE)),
+        "year": _first(*_years(metadata, page)),
+        "language": _first((language_of(document.text), TEXT)),
+    }
+    authors, source = _authors(metadata, page, str(found["title"][0] or ""))
+    sources = {name: where for name, (value, where) in found.items() if value}
+    return Bibliography(
+        title=str(found["title"][0] or ""),
+        authors=authors,
+        year=int(found["year"][0]) if found["year"][0] else None,
+        doi=str(found["doi"][0] or ""),
+        language=str(found["language"][0] or ""),
+        sources=sources | ({"authors": source} if authors else {}),
+    )
+
+
+def _first(*offers: tuple[str | int | None, str]) -> tuple[str | int | None, str]:
+    return next((offer for offer in offers if offer[0]), (None, ""))
+
+
+def _years(metadata: Mapping[str, str], page: str) -> list[tuple[str | int | None, str]]:
+    """Front matter first; a PDF's date of creation last, for it may be that of a later copy."""
+    return [
+        (year_in(metadata.get("date", "")), FILE),
+        (year_on(page), FIRST_PAGE),
+        (year_in(metadata.get("year", "")), FILE),
+    ]
+
+
+def find_doi(*texts: str) -> str:
+    """The first DOI in the texts, in small letters and without what follows it; one that is marked as a DOI
+    goes before one that is not."""
+    for pattern in (_DOI_MARK, _DOI):
+        for text in texts:
+            match = pattern.search(text)
+            if match:
+                return _trimmed_doi(match.group(match.lastindex or 0))
+    return ""
+
+
+def _trimmed_doi(doi: str) -> str:
+    doi = doi.lower().rstrip(".,;:'\"*")
+    while doi.endswith(")") and doi.count("(") < doi.count(")"):
+        doi = doi[:-1].rstrip(".,;:")
+    return doi
+
+
+def year_in(text: str) -> int | None:
+    """The first year of four digits in a text that stands on its own, between 1800 and 2100."""
+    match = re.search(r"(?<!\d)(\d{4})(?!\d)", text)
+    year = int(match.group(1)) if match else 0
+    return year if _YEARS[0] <= year <= _YEARS[1] else None
+
+
+def year_on(page: str) -> int | None:
+    """The year of publication that the first page names: the commonest near a word such as "published" or a
+    copyright sign; the later where two are as common."""
+    years = Counter(int(first or second) for first, second in _YEAR_SIGNS.findall(page[:_FIRST_PAGE_CHARACTERS]))
+    return max(years, key=lambda year: (years[year], year)) if years else None
+
+
+def good_title(title: str) -> str:
+    """`title` where it reads like one; file names and the like give an empty text."""
+    title = " ".join(title.split())
+    return "" if len(title) < 8 or " " not in title or _BAD_TITLE.match(title) else title
+
+
+def title_in(page: str) -> str:
+    """The title on a first page: the first lines that read like one, up to three where they belong together."""
+    lines = [line.strip(" #*_\t") for line in page.split("\n")]
+    for at, line in enumerate(lines[:30]):
+        if len(line) < 15 or " " not in line or _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
+            continue
+        if sum(char.isalpha() for char in line) < 0.6 * len(line) or _is_running_head(line):
+            continue
+        title = [line]
+        for following in lines[at + 1 : at + 3]:
+            if not following or title[-1].endswith((".", "?", "!")) or not _goes_on(title[-1], following):
+                break
+            title.append(following)
+        return " ".join(title)[:400]
+    return ""
+
+
+def _is_running_head(line: str) -> bool:
+    """True for a line that names journal, volume and pages."""
+    return "|" in line or len(re.findall(r"\d+", line)) >= 3
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """True where `following` is the rest of a title: it starts small, or the line before ends in mid-phrase."""
+    last = line.rsplit(None, 1)[-1].lower()
+    return following[:1].islower() or last in _MID_PHRASE
+
+
+def _authors(metadata: Mapping[str, str], page: str, title: str) -> tuple[tuple[str, ...], str]:
+    """Authors and their source. A file names only the first author often: the first page's longer list wins
+    where it holds that name."""
+    given = split_authors(metadata.get("author", ""))
+    on_page = authors_in(page, title)
+    if given and not (len(on_page) > len(given) and _surname(given[0]) in map(_surname, on_page)):
+        return given, FILE
+    return (on_page, FIRST_PAGE) if on_page else ((), "")
+
+
+def _surname(name: str) -> str:
+    return name.split(",")[0].split()[-1].lower() if name.strip(" ,") else ""
+
+
+def split_authors(text: str) -> tuple[str, ...]:
+    """Names in a list such as "A. Byron, B. Curie and C. Noether" or "Byron, A.; Curie, B."."""
+    if ";" in text:
+        parts = text.split(";")
+    elif re.fullmatch(r"\s*[^\W\d_][\w'’-]+,\s*[^,]{1,30}", text):
+        parts = [text]
+    else:
+        parts = _AUTHOR_SPLIT.split(text)
+    names = [" ".join(part.split()).strip(" ,.*") for part in parts]
+    return tuple(name for name in names if len(name) > 2 and not _BAD_AUTHOR.match(name))[:200]
+
+
+def authors_in(page: str, title: str) -> tuple[str, ...]:
+    """The authors on a first page: the lines of names that follow the title."""
+    lines = page.split("\n")
+    after = _line_after(lines, title)
+    names: list[str] = []
+    joined = ""
+    for line in lines[after : after + 8] if title else ():
+        joined = f"{joined} {line}".strip()
+        bare = " ".join(_AUTHOR_MARKS.sub("", joined).split()).replace(" ,", ",").strip(" ·,;")
+        if not bare or len(bare) > 2000 or not _AUTHOR_LINE.match(bare):
+            break
+        names = list(split_authors(bare))
+    return tuple(name for name in names if " " in name)
+
+
+def _line_after(lines: Sequence[str], title: str) -> int:
+    """Number of the first line after the title's."""
+    wanted = "".join(title.lower().split())
+    for at in range(min(len(lines), 30)):
+        seen = ""
+        for to in range(at, min(at + 6, len(lines))):
+            seen += "".join(lines[to].lower().strip("#* ").split())
+            if wanted and seen == wanted:
+                return to + 1
+            if len(seen) > len(wanted):
+                break
+    return len(lines)
+
+
+def language_of(text: str) -> str:
+    """The text's language as an ISO 639-1 code, by its script or by a vote of stop words; "" where unsure."""
+    sample = text[:_LANGUAGE_CHARACTERS]
+    letters = sum(char.isalpha() for char in sample)
+    if letters < 40:
+        return ""
+    for code, script in _SCRIPTS:
+        share = len(script.findall(sample)) / letters
+        if share >= (_KANA_SHARE if code == "ja" else _SCRIPT_SHARE):
+            return code
+    words = Counter(re.findall(r"[^\W\d_]+", sample.lower()))
+    votes = {code: sum(words[word] for word in stops.split()) for code, stops in _STOP_WORDS.items()}
+    (best, most), (_, second) = Counter(votes).most_common(2)
+    total = sum(words.values())
+    return best if most >= max(3, 0.08 * total) and most > 1.2 * second else ""

@@ -1,0 +1,220 @@
+"""Reads a PDF with PDFium. Only a worker process imports this module: PDFium is not thread-safe, and a hostile
+file can crash it, hang it or eat its memory.
+
+    bytes -> open -> each page: raw text, hidden runs marked -> cleaned text -> sections -> Document
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pypdfium2 as pdfium2
+import pypdfium2.raw as raw
+
+from literature_review.documents import pdf_hidden, pdfium
+from literature_review.documents.identify import find_doi, year_in
+from literature_review.documents.outline import outline_sections
+from literature_review.documents.pdf_order import in_reading_order
+from literature_review.documents.pdf_outline import read_outline
+from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, clean_pages, without_marks
+from literature_review.documents.pdfium import Box
+from literature_review.errors import UnreadablePaperError
+from literature_review.models import Document
+
+MAX_PAGES = 20_000
+MAX_CHARACTERS = 40_000_000
+_FEW_CHARACTERS = 20  # a page with fewer may be a picture of its text
+_SCANNED_SHARE = 0.5
+# High bytes of UTF-16 that call for a second look at a page: right-to-left scripts and their forms.
+_RIGHT_TO_LEFT_BYTES = b"\x05\x06\x07\x08\xfb\xfc\xfd\xfe"
+_ORDINARY_BYTES = bytes(byte for byte in range(256) if byte not in _RIGHT_TO_LEFT_BYTES)
+_INFO_KEYS = {
+    "Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords", "Creator": "creator",
+    "Producer": "producer", "CreationDate": "created",
+}  # fmt: skip
+_LEGIBLE = re.compile(r"\w")
+
+
+@dataclass
+class _Reading:
+    """What is gathered over the pages of one file."""
+
+    pages: list[str] = field(default_factory=list)
+    ocr: list[int] = field(default_factory=list)
+    scanned: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+    characters: int = 0
+
+
+def read_pdf(data: bytes) -> Document:
+    """The document in a PDF file's bytes.
+
+    `metadata`: what the file's own fields say (title, author, subject, keywords, creator, producer, created,
+    year), `doi` of the fields or the first page, `reader`, and lists of page numbers where they apply:
+    `ocr_layer` (text that OCR laid under a scan: it is not hidden), `pages_without_text`, `broken_pages`.
+    Raises UnreadablePaperError: encrypted, damaged, not_a_pdf, no_text, too_large.
+    """
+    with _opened(data) as pdf:
+        count = len(pdf)
+        if count > MAX_PAGES:
+            raise UnreadablePaperError(
+                "too_large", f"The PDF has {count} pages, the limit is {MAX_PAGES}: split the file."
+            )
+        reading = _Reading()
+        for index in range(count):
+            _read_page(pdf, index, reading)
+        _refuse_unreadable(reading, count)
+        text, pages, hidden = clean_pages(reading.pages)
+        sections = outline_sections(read_outline(pdf.raw), text, pages)
+        metadata = _metadata(pdf, text[: pages[0].end], reading)
+    return Document(text, pages, sections, metadata, hidden)
+
+
+def _opened(data: bytes) -> pdfium2.PdfDocument:
+    try:
+        pdf = pdfium2.PdfDocument(data)
+    except pdfium2.PdfiumError as error:
+        raise _not_opened(data, str(error)) from error
+    if len(pdf) == 0:
+        pdf.close()
+        raise UnreadablePaperError("damaged", "The PDF has no pages: fetch the file again.")
+    return pdf
+
+
+def _not_opened(data: bytes, error: str) -> UnreadablePaperError:
+    if "password" in error.lower() or "security" in error.lower():
+        return UnreadablePaperError(
+            "encrypted", "The PDF is encrypted and needs a password: put a copy without one in its place."
+        )
+    if b"%PDF-" not in data[:1024]:
+        return UnreadablePaperError("not_a_pdf", "The file is not a PDF: fetch the paper again.")
+    return UnreadablePaperError("damaged", "The PDF is damaged or cut off: fetch the file again.")
+
+
+def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
+    """Adds the page's text to `reading`; a page that cannot be loaded is noted, and is empty."""
+    page = raw.FPDF_LoadPage(pdf.raw, index)
+    text_page = raw.FPDFText_LoadPage(page) if page else None
+    try:
+        if not text_page:
+            reading.broken.append(index + 1)
+            reading.pages.append("")
+            return
+        reading.pages.append(_page_text(page, text_page, index + 1, reading))
+    finally:
+        if text_page:
+            raw.FPDFText_ClosePage(text_page)
+        if page:
+            raw.FPDF_ClosePage(page)
+
+
+def _page_text(page: raw.FPDF_PAGE, text_page: raw.FPDF_TEXTPAGE, number: int, reading: _Reading) -> str:
+    count = max(raw.FPDFText_CountChars(text_page), 0)
+    reading.characters += count
+    if reading.characters > MAX_CHARACTERS:
+        raise UnreadablePaperError(
+            "too_large", f"The PDF has more than {MAX_CHARACTERS} characters of text: split the file."
+        )
+    units = _units(text_page, count)
+    address = _address(text_page)
+    look = pdf_hidden.look_at(_address(page), _page_box(page), want_pictures=count < _FEW_CHARACTERS)
+    if look.hidden:
+        return _marked(units, count, address, look, number, reading)
+    if count < _FEW_CHARACTERS and look.pictures >= _SCANNED_SHARE:
+        reading.scanned.append(number)
+    return in_reading_order(address, count, _decoded(units), bool(units[1::2].translate(None, _ORDINARY_BYTES)))
+
+
+def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:
+    """The page's text as UTF-16, little endian."""
+    buffer = (ctypes.c_ushort * (2 * count + 1))()
+    written = raw.FPDFText_GetText(text_page, 0, count, buffer) if count else 0
+    return bytes(memoryview(buffer).cast("B")[: 2 * max(written - 1, 0)])
+
+
+def _marked(
+    units: bytes, count: int, text_page: int, look: pdf_hidden.PageLook, number: int, reading: _Reading
+) -> str:
+    """The page's text with marks around what is hidden; without any where that is an OCR layer."""
+    reasons = pdf_hidden.hidden_characters(text_page, count, look)
+    visible = count - sum(map(bool, reasons))
+    if pdf_hidden.is_ocr_layer(reasons, visible, look):
+        reading.ocr.append(number)
+        return _decoded(units)
+    if visible < _FEW_CHARACTERS and look.pictures >= _SCANNED_SHARE:
+        reading.scanned.append(number)
+    parts, last, open_reason = [], 0, ""
+    for start, reason in _changes(reasons, len(units) // 2 == count, text_page):
+        parts += [_decoded(units[2 * last : 2 * start]), HIDDEN_END if open_reason else ""]
+        parts.append(HIDDEN_START[reason] if reason else "")
+        last, open_reason = start, reason
+    return "".join([*parts, _decoded(units[2 * last :]), HIDDEN_END if open_reason else ""])
+
+
+def _changes(reasons: list[str], same_index: bool, text_page: int) -> Iterator[tuple[int, str]]:
+    """Where in the text a run with another reason begins."""
+    before = ""
+    for at, reason in enumerate(reasons):
+        if reason != before:
+            start = at if same_index else pdfium.text_index(text_page, at)
+            if start >= 0:
+                yield start, reason
+                before = reason
+
+
+def _decoded(units: bytes) -> str:
+    return without_marks(units.decode("utf-16-le", "ignore"))
+
+
+def _page_box(page: raw.FPDF_PAGE) -> Box:
+    box = raw.FS_RECTF()
+    if not raw.FPDF_GetPageBoundingBox(page, ctypes.byref(box)):
+        return (-1e9, -1e9, 1e9, 1e9)
+    return box.left, box.bottom, box.right, box.top
+
+
+def _address(handle: object) -> int:
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+
+
+def _refuse_unreadable(reading: _Reading, count: int) -> None:
+    if len(reading.broken) == count:
+        raise UnreadablePaperError("damaged", "None of the PDF's pages can be opened: fetch the file again.")
+    scanned = len(reading.scanned)
+    if scanned > _SCANNED_SHARE * count:
+        raise UnreadablePaperError(
+            "no_text", f"{scanned} of {count} pages are scans without text: run OCR over the file."
+        )
+    if not any(_LEGIBLE.search(page) for page in reading.pages):
+        raise UnreadablePaperError("no_text", "The PDF holds no text: run OCR over it, or fetch another copy.")
+
+
+def _metadata(pdf: pdfium2.PdfDocument, first_page: str, reading: _Reading) -> dict[str, str]:
+    metadata = {"reader": reader_name()}
+    for key, name in _INFO_KEYS.items():
+        value = " ".join(pdf.get_metadata_value(key).replace("\0", " ").split())
+        if value:
+            metadata[name] = value[:2000]
+    year = year_in(metadata.get("created", "").removeprefix("D:")[:4])
+    doi = find_doi(metadata.get("subject", ""), metadata.get("title", ""), first_page[:6000])
+    lists = {"ocr_layer": reading.ocr, "pages_without_text": reading.scanned, "broken_pages": reading.broken}
+    found = {"year": str(year or ""), "doi": doi, **{key: _ranges(pages) for key, pages in lists.items()}}
+    return metadata | {key: value for key, value in found.items() if value}
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Page numbers in short: `1-3, 7`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] + 1 == number:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
+
+
+def reader_name() -> str:
+    return f"pypdfium2 {pdfium2.PYPDFIUM_INFO.version} (pdfium {pdfium2.PDFIUM_INFO.build})"

@@ -1,0 +1,252 @@
+"""Finds the text of a PDF page that a reader of the page cannot see, and why.
+
+    objects of the page -> suspects by a field each (mode, colour, box) -> certain? -> characters of the text
+
+Invisible: render mode 3, or all but transparent. White: white on white, where no darker shape or picture lies
+beneath. Off the page: wholly outside its visible box. Tiny: under 1.5 points on a page of usual size.
+Not looked for: text under a later picture or shape, in a layer that is switched off, or clipped away.
+
+A scanned page whose text OCR laid under it, invisible, is not hostile: where pictures cover four fifths of the
+page and at least four fifths of its text are invisible, that text is what the picture shows. It is not hidden,
+and the page is named as an OCR layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from literature_review.documents import pdfium
+from literature_review.documents.pdfium import Box, Colour, Matrix
+
+TINY_POINTS = 1.5
+_USUAL_PAGE = 600.0  # points; smaller pages are shown larger
+_WHITE = 245  # a channel from here on reads as white
+_TRANSPARENT = 12  # of 255
+_INVISIBLE_MODE = 3
+_STROKE_ONLY = (1, 5)
+_ORDINARY_MODES = {-1, 0, 2}
+_OCR_SHARE = 0.8
+_MAX_DEPTH = 8  # of forms within forms
+_SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class PageLook:
+    """What the objects of a page tell: hidden text objects with the reason, and the pictures' share of it."""
+
+    hidden: Mapping[int, str]
+    texts: int
+    boxes: Mapping[int, Box]
+    pictures: float
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The text objects of a page or a form, all render modes seen in it, and how it is put on the page."""
+
+    texts: list[int]
+    modes: set[int]
+    matrix: Matrix
+    scale: float
+
+
+@dataclass(frozen=True)
+class _Painted:
+    """An object in page space, in the order of painting."""
+
+    address: int
+    kind: int
+    box: Box
+    scale: float
+
+
+def look_at(page: int, page_box: Box, want_pictures: bool = False) -> PageLook:
+    """Which text objects of the page nobody sees. `page_box`: what is shown of it, in page space."""
+    objects = pdfium.page_objects(page)
+    groups = list(_groups(objects, _SAME, 1.0, 0))
+    texts = sum(len(group.texts) for group in groups)
+    if not want_pictures and not any(_is_suspect(group, page_box) for group in groups):
+        return PageLook({}, texts, {}, 0.0)
+    painted = list(_flatten(objects, _SAME, 1.0, 0))
+    hidden = dict(_hidden(painted, page_box))
+    boxes = {one.address: one.box for one in painted if one.address in hidden}
+    pictures = sum(_shared_area(one.box, page_box) for one in painted if one.kind == pdfium.IMAGE)
+    return PageLook(hidden, texts, boxes, min(pictures / max(_area(page_box), 1e-9), 1.0))
+
+
+def _groups(objects: list[int], matrix: Matrix, scale: float, depth: int) -> Iterator[_Group]:
+    """The texts of the page, and those of each form on it."""
+    modes = list(map(pdfium.render_mode, objects))
+    yield _Group([one for one, mode in zip(objects, modes, strict=True) if mode >= 0], set(modes), matrix, scale)
+    if depth < _MAX_DEPTH and -1 in modes:
+        for one, mode in zip(objects, modes, strict=True):
+            if mode < 0 and pdfium.object_type(one) == pdfium.FORM:
+                inner = pdfium.matrix(one)
+                moved = _product(inner, matrix)
+                yield from _groups(pdfium.form_objects(one), moved, scale * _scale(inner), depth + 1)
+
+
+def _is_suspect(group: _Group, page_box: Box) -> bool:
+    """A quick look over many text objects at once: could any be hidden?"""
+    texts = group.texts
+    if not texts:
+        return False
+    if not group.modes <= _ORDINARY_MODES:
+        return True
+    if any(min(colour[:3]) >= _WHITE or colour[3] <= _TRANSPARENT for colour in set(pdfium.fill_colours(texts))):
+        return True
+    box = pdfium.boxes(texts)
+    left, bottom, right, top = (box[at::4] for at in range(4))
+    if group.matrix == _SAME:
+        extent = min(right), min(top), max(left), max(bottom)
+    else:
+        extent = _moved((min(left), min(bottom), max(right), max(top)), group.matrix)
+    if not (
+        page_box[0] < extent[0] and page_box[1] < extent[1] and extent[2] < page_box[2] and extent[3] < page_box[3]
+    ):
+        return True
+    limit = 2 * TINY_POINTS / max(group.scale, 1e-6)
+    small = [one for one, height in zip(texts, map(float.__sub__, top, bottom), strict=True) if height < limit]
+    return any(_size(one) < limit for one in small)
+
+
+def _flatten(objects: Iterable[int], matrix: Matrix, scale: float, depth: int) -> Iterator[_Painted]:
+    """All objects in the order of painting, those inside forms too, with their boxes in page space."""
+    listed = list(objects)
+    boxes = pdfium.boxes(listed)
+    for at, one in enumerate(listed):
+        kind = pdfium.object_type(one)
+        if kind == pdfium.FORM and depth < _MAX_DEPTH:
+            inner = pdfium.matrix(one)
+            grown = scale * _scale(inner)
+            yield from _flatten(pdfium.form_objects(one), _product(inner, matrix), grown, depth + 1)
+        else:
+            left, bottom, right, top = boxes[4 * at : 4 * at + 4]
+            yield _Painted(one, kind, _moved((left, bottom, right, top), matrix), scale)
+
+
+def _hidden(painted: list[_Painted], page_box: Box) -> Iterator[tuple[int, str]]:
+    """Address and reason of each text object that nobody sees."""
+    places = [at for at, one in enumerate(painted) if one.kind == pdfium.TEXT]
+    colours = pdfium.fill_colours([painted[at].address for at in places])
+    page_size = max(page_box[2] - page_box[0], page_box[3] - page_box[1])
+    tiny = TINY_POINTS * min(1.0, page_size / _USUAL_PAGE)
+    for at, colour in zip(places, colours, strict=True):
+        reason = _reason(painted, at, colour, page_box, tiny)
+        if reason:
+            yield painted[at].address, reason
+
+
+def _reason(painted: list[_Painted], at: int, colour: Colour, page_box: Box, tiny: float) -> str:
+    text = painted[at]
+    mode = pdfium.render_mode(text.address)
+    if mode in _STROKE_ONLY:
+        colour = pdfium.stroke_colour(text.address)
+    if mode == _INVISIBLE_MODE or colour[3] <= _TRANSPARENT:
+        return "invisible"
+    if _is_outside(text.box, page_box):
+        return "off_page"
+    if text.box[3] - text.box[1] < 2 * tiny and _size(text.address) * text.scale < tiny:
+        return "tiny"
+    return "white" if min(colour[:3]) >= _WHITE and _on_white(painted, at) else ""
+
+
+def _on_white(painted: list[_Painted], at: int) -> bool:
+    """True where what lies under the middle of this text is white: the paper, or a white shape."""
+    left, bottom, right, top = painted[at].box
+    x, y = (left + right) / 2, (bottom + top) / 2
+    for below in reversed(painted[:at]):
+        if below.kind == pdfium.TEXT or not (
+            below.box[0] <= x <= below.box[2] and below.box[1] <= y <= below.box[3]
+        ):
+            continue
+        if below.kind != pdfium.PATH:
+            return False
+        if pdfium.is_filled(below.address):
+            colour = pdfium.fill_colours([below.address])[0]
+            if colour[3] > _TRANSPARENT:
+                return min(colour[:3]) >= _WHITE
+    return True
+
+
+def _size(text: int) -> float:
+    """Size in points at which the text is set, its matrix included; the smaller of both directions."""
+    a, b, c, d = pdfium.matrix(text)[:4]
+    return abs(pdfium.font_size(text)) * min(math.hypot(a, b), math.hypot(c, d))
+
+
+def _is_outside(box: Box, page_box: Box) -> bool:
+    """True for a box wholly outside. A text of blanks alone has no box and hides nothing."""
+    if box[0] == box[2]:
+        return False
+    return box[2] <= page_box[0] or box[0] >= page_box[2] or box[3] <= page_box[1] or box[1] >= page_box[3]
+
+
+def _scale(matrix: Matrix) -> float:
+    return math.sqrt(abs(matrix[0] * matrix[3] - matrix[1] * matrix[2]))
+
+
+def _product(first: Matrix, then: Matrix) -> Matrix:
+    """The matrix that does `first`, then `then` (PDF 32000-1, 8.3.4)."""
+    a, b, c, d, e, f = first
+    g, h, i, j, k, m = then
+    return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m
+
+
+def _moved(box: Box, matrix: Matrix) -> Box:
+    if matrix == _SAME:
+        return box
+    a, b, c, d, e, f = matrix
+    corners = [(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    xs = [a * x + c * y + e for x, y in corners]
+    ys = [b * x + d * y + f for x, y in corners]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
+
+
+def _shared_area(one: Box, other: Box) -> float:
+    return _area((max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])))
+
+
+def hidden_characters(text_page: int, count: int, look: PageLook) -> list[str]:
+    """Per character of the page the reason why it is hidden, or an empty text.
+
+    Blanks and line ends that PDFium made up between two characters hidden alike are hidden with them."""
+    reasons = [""] * count
+    made_up: list[int] = []
+    before = ""
+    for at, (reason, is_made_up) in enumerate(_char_reasons(text_page, count, look)):
+        if is_made_up:
+            made_up.append(at)
+            continue
+        if reason and reason == before:
+            for between in made_up:
+                reasons[between] = reason
+        reasons[at] = before = reason
+        made_up.clear()
+    return reasons
+
+
+def _char_reasons(text_page: int, count: int, look: PageLook) -> Iterator[tuple[str, bool]]:
+    """Per character: the reason, and whether PDFium made the character up."""
+    if pdfium.char_object is not None:
+        for at in range(count):
+            owner = pdfium.char_object(text_page, at)
+            yield look.hidden.get(owner or 0, ""), owner is None
+        return
+    places = [(look.boxes[address], reason) for address, reason in look.hidden.items()]
+    for box in pdfium.char_boxes(text_page, range(count)):
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        holding = (why for (x0, y0, x1, y1), why in places if x0 <= x <= x1 and y0 <= y <= y1)
+        yield next(holding, ""), box[0] == box[2]
+
+
+def is_ocr_layer(reasons: list[str], visible: int, look: PageLook) -> bool:
+    """True for a scanned page with the text that OCR found laid under its picture."""
+    invisible = sum(reason == "invisible" for reason in reasons)
+    return look.pictures >= _OCR_SHARE and invisible >= _OCR_SHARE * (invisible + visible)

@@ -1,0 +1,110 @@
+"""From the raw text of PDF pages to a document's text. Pure: no PDF library is needed here.
+
+    raw pages (hidden runs marked) -> blanks, ligatures, line ends -> hyphenation undone -> text, pages, hidden
+
+The text that comes out is the one that all offsets count in. Blanks of every width become a space, ligatures
+their letters, a line end one `\\n`; pages are parted by one `\\n`. A word broken at a line end is whole again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from literature_review.models import HiddenText, Page
+
+# Noncharacters mark where a hidden run begins (one per reason) and where it ends, while the text is cleaned.
+HIDDEN_START = {"invisible": "\ufdd0", "white": "\ufdd1", "off_page": "\ufdd2", "tiny": "\ufdd3"}
+HIDDEN_END = "\ufdd4"
+HYPHEN = "\ufffe"  # what PDFium puts in place of a hyphen and a line end
+_REASONS = {mark: reason for reason, mark in HIDDEN_START.items()}
+_MARKS = re.compile("[\ufdd0-\ufdd4]")
+
+_BLANKS = "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t"
+_LIGATURES = {
+    "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl", "\ufb05": "st",
+    "\ufb06": "st",
+}  # fmt: skip
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff\uffff\ud800-\udfff]")
+_LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
+_LINE_END_HYPHEN = re.compile("(?<=[^\\W\\d_])[-\u2010\xad]\n(?=[^\\W\\d_])")
+_BROKEN_WORD = re.compile(f"([^\\W_]*){HYPHEN}\n?([^\\W_]*)")
+_PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
+
+
+def clean_pages(raw_pages: Sequence[str]) -> tuple[str, tuple[Page, ...], tuple[HiddenText, ...]]:
+    """The document's text, its pages and its hidden runs, from each page's text as the PDF library gave it."""
+    text = clean("\f".join(page.replace("\f", " ") for page in raw_pages))
+    text, hidden = _take_marks(text)
+    pages, start = [], 0
+    for number, page in enumerate(text.split("\f"), 1):
+        pages.append(Page(number, start, start + len(page)))
+        start += len(page) + 1
+    return text.replace("\f", "\n"), tuple(pages), hidden
+
+
+def clean(text: str) -> str:
+    """One text with its blanks, ligatures, line ends and broken words put right; form feeds and marks stay."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x02", HYPHEN)
+    for blank in _BLANKS:
+        text = text.replace(blank, " ")
+    for ligature, letters in _LIGATURES.items():
+        text = text.replace(ligature, letters)
+    text = _CONTROLS.sub("", text)
+    while " \n" in text:
+        text = text.replace(" \n", "\n")
+    text = _LINE_END_HYPHEN.sub(HYPHEN, _LONE_STOP.sub("", text))
+    if HYPHEN in text:
+        text = _join_broken_words(text)
+    for dash, plain in _PLAIN_DASHES.items():
+        text = text.replace(dash, plain)
+    return text
+
+
+def without_marks(raw: str) -> str:
+    """A page's raw text without characters that stand for marks here."""
+    return _MARKS.sub("", raw)
+
+
+def _join_broken_words(text: str) -> str:
+    """Undoes hyphenation: `pre` HYPHEN `fix` is prefix, pre-fix where the hyphen is the word's own.
+
+    The text itself decides: the way the word is written elsewhere; else a capital or a digit beside the
+    hyphen, or two parts that both are words of this text, speak for keeping it."""
+    words = set(text.lower().split())
+
+    def joined(match: re.Match[str]) -> str:
+        before, after = match.group(1), match.group(2)
+        keep = _keeps_hyphen(before, after, words)
+        return f"{before}-{after}" if keep else before + after
+
+    return _BROKEN_WORD.sub(joined, text)
+
+
+def _keeps_hyphen(before: str, after: str, words: set[str]) -> bool:
+    if not before or not after:
+        return True
+    left, right = before.lower(), after.lower()
+    if left + right in words:
+        return False
+    if f"{left}-{right}" in words or not before.isalpha() or not after.islower():
+        return True
+    if before.isupper() and len(before) > 1:
+        return True
+    return len(left) > 2 and len(right) > 3 and left in words and right in words
+
+
+def _take_marks(text: str) -> tuple[str, tuple[HiddenText, ...]]:
+    """The text without its marks, and the runs that they stood around."""
+    if not _MARKS.search(text):
+        return text, ()
+    parts, hidden, length, begun, last = [], [], 0, (0, ""), 0
+    for mark in _MARKS.finditer(text):
+        parts.append(text[last : mark.start()])
+        length, last = length + mark.start() - last, mark.end()
+        if mark.group() != HIDDEN_END:
+            begun = (length, _REASONS[mark.group()])
+        elif length > begun[0]:
+            hidden.append(HiddenText(begun[0], length, begun[1]))
+    parts.append(text[last:])
+    return "".join(parts), tuple(hidden)

@@ -1,0 +1,150 @@
+"""Reads text and Markdown: bytes -> encoding found -> text, character for character -> pages and sections."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from literature_review.errors import UnreadablePaperError
+from literature_review.models import Document, Page, Section
+from literature_review.text.sections import find_sections
+
+TEXT_ENDINGS = (".txt", ".text")
+MARKDOWN_ENDINGS = (".md", ".markdown")
+MAX_TEXT_BYTES = 64 * 1024 * 1024
+READER_VERSION = "1"
+
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_COMMON_SIGNS = frozenset(map(chr, [*range(0x21, 0x7F), *range(0x2010, 0x2070)]))
+_SAMPLE_BYTES = 64 * 1024
+_BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_BINARY_SHARE = 0.002
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.S)
+_FRONT_MATTER_KEYS = {"title": "title", "author": "author", "authors": "author", "date": "date", "doi": "doi"}
+
+
+def read_text(data: bytes, markdown: bool = False) -> Document:
+    """The document in a text file's bytes.
+
+    `text` is the decoded file with newlines as `\\n` and without a byte order mark; nothing else is changed.
+    A form feed ends a page and belongs to none. `metadata` names `encoding` and, for Markdown with front
+    matter, its title, author, date and DOI. Raises UnreadablePaperError: empty, too_large, damaged (binary).
+    """
+    if len(data) > MAX_TEXT_BYTES:
+        raise UnreadablePaperError(
+            "too_large",
+            f"The text has {len(data) / 2**20:.0f} MiB, the limit is {MAX_TEXT_BYTES >> 20} MiB: split the file.",
+        )
+    text, encoding = decode(data)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise UnreadablePaperError("empty", "The file holds no text: put the paper's text into it, or remove it.")
+    metadata = {"reader": "text", "encoding": encoding}
+    if markdown:
+        metadata.update(_front_matter(text))
+    sections = tuple(Section(s.title, s.kind, s.start, s.end) for s in find_sections(text))
+    return Document(text, tuple(_pages(text)), sections, metadata)
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """The text in `data` and the name of its encoding.
+
+    A byte order mark decides; else UTF-16 or UTF-32 where zero bytes lie as in one of them, else UTF-8, else
+    Windows-1252, else Latin-1. Single bytes that are broken in a UTF-8 text become U+FFFD. Raises
+    UnreadablePaperError (damaged) for what is no text.
+    """
+    for bom, encoding in _BOMS:
+        if data.startswith(bom) and not (encoding == "utf-32-le" and len(data) % 4):
+            return _text_only(data[len(bom) :].decode(encoding, "replace")), encoding
+    if b"\0" in data[:_SAMPLE_BYTES]:
+        return _without_mark(data)
+    try:
+        return _text_only(data.decode("utf-8")), "utf-8"
+    except UnicodeDecodeError:
+        return _legacy(data)
+
+
+def _without_mark(data: bytes) -> tuple[str, str]:
+    """UTF-16 or UTF-32 without a mark: the one whose first characters read most like text."""
+    sample = data[: _SAMPLE_BYTES // 4 * 4]
+    names = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+    score, encoding = max((_plausibility(sample, name), name) for name in names)
+    if score < 0.9:
+        raise _binary()
+    return _text_only(data.decode(encoding, "replace")), encoding
+
+
+def _plausibility(sample: bytes, encoding: str) -> float:
+    """Share of characters that are letters, digits, blanks or common signs; 0 where it does not decode.
+
+    Bytes read in the wrong order make letters of rare scripts, and hardly ever a blank: a text has blanks."""
+    unit = 4 if encoding.startswith("utf-32") else 2
+    try:
+        text = sample[: len(sample) // unit * unit].decode(encoding)
+    except UnicodeDecodeError:
+        return 0.0
+    if not text or (len(text) > 40 and not any(char in " \n\u3000" for char in text[:4000])):
+        return 0.0
+    good = sum(char.isalnum() or char.isspace() or char in _COMMON_SIGNS for char in text)
+    common = sum(char < "\u0530" for char in text)
+    return good / len(text) + common / len(text) / 100
+
+
+def _legacy(data: bytes) -> tuple[str, str]:
+    """Eight-bit text, or UTF-8 with a few broken bytes."""
+    mended = data.decode("utf-8", "replace")
+    broken = mended.count("\ufffd")
+    whole = sum(char > "\x7f" for char in mended) - broken
+    if broken <= 1 + whole // 20 and whole > broken:
+        return _text_only(mended), "utf-8"
+    try:
+        return _text_only(data.decode("cp1252")), "windows-1252"
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if sum("\x80" <= char < "\xa0" for char in text) > 0.01 * len(text):
+        raise _binary()
+    return _text_only(text), "latin-1"
+
+
+def _text_only(text: str) -> str:
+    """`text`, unless its control characters say that the file is no text."""
+    if len(_BINARY.findall(text, 0, _SAMPLE_BYTES)) > 1 + _BINARY_SHARE * min(len(text), _SAMPLE_BYTES):
+        raise _binary()
+    return text
+
+
+def _binary() -> UnreadablePaperError:
+    return UnreadablePaperError(
+        "damaged", "The file is binary, not text: save the paper as PDF or as plain text in UTF-8."
+    )
+
+
+def _pages(text: str) -> Iterator[Page]:
+    start, number = 0, 1
+    while True:
+        end = text.find("\f", start)
+        if end < 0:
+            break
+        yield Page(number, start, end)
+        start, number = end + 1, number + 1
+    if number == 1 or text[start:].strip():
+        yield Page(number, start, len(text))
+
+
+def _front_matter(text: str) -> dict[str, str]:
+    """The few fields of a Markdown file's front matter that are single lines; no YAML is interpreted."""
+    block = _FRONT_MATTER.match(text)
+    fields: dict[str, str] = {}
+    for line in block.group(1).split("\n") if block else ():
+        key, colon, value = line.partition(":")
+        name = _FRONT_MATTER_KEYS.get(key.strip().lower())
+        if name and colon and value.strip():
+            fields[name] = value.strip().strip("\"'[]")
+    return fields

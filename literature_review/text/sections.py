@@ -1,0 +1,255 @@
+"""Finds the sections of a paper by its headings. Pure; time grows with the length of the text alone.
+
+    line -> candidate (Markdown mark | known word | number | capitals) -> plausible in its place? -> section
+
+A line is a candidate by its look. A numbered one must go on with the numbering before it, so that affiliations,
+lists and references make no sections; one in capitals that comes back on page after page is a running head.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+MAX_HEADING_CHARACTERS = 100
+MAX_HEADING_WORDS = 14
+_RUNNING_HEAD_REPEATS = 3
+
+KINDS: dict[str, str] = {
+    name: kind
+    for kind, names in {
+        "abstract": "abstract|summary|synopsis|structured abstract|graphical abstract|plain language summary",
+        "introduction": "introduction|background|objective|objectives|aim|aims|background and aims|motivation"
+        "|introduction and background|background and objectives|purpose|rationale",
+        "related_work": "related work|related works|literature review|review of literature|previous work"
+        "|state of the art",
+        "methods": "methods|method|methodology|materials and methods|material and methods|methods and materials"
+        "|patients and methods|subjects and methods|participants and methods|methods and design|data and methods"
+        "|methods and analysis|experimental procedures|experimental section|experimental setup|study design"
+        "|design and methods|research design and methods|research methods|research methodology|online methods"
+        "|star methods|experimental design|experimental methods",
+        "results": "results|result|findings|main results|results and discussion|results and analysis"
+        "|experimental results|experiments and results|results and findings|key results",
+        "discussion": "discussion|discussions|general discussion|discussion and conclusion"
+        "|discussion and conclusions|limitations|strengths and limitations|interpretation|implications",
+        "conclusion": "conclusion|conclusions|concluding remarks|summary and conclusion|summary and conclusions"
+        "|conclusion and future work|conclusions and future work|conclusions and outlook|future work"
+        "|conclusion and outlook|conclusions and future directions|conclusion and future directions",
+        "references": "references|reference|bibliography|literature cited|works cited|reference list"
+        "|cited literature|references and notes",
+        "acknowledgements": "acknowledgement|acknowledgements|acknowledgment|acknowledgments",
+        "funding": "funding|funding sources|sources of funding|financial support|funding information"
+        "|role of funding|role of the funding source|funding statement|grant support",
+        "declarations": "competing interests|competing interest|conflict of interest|conflicts of interest"
+        "|declaration of interest|declaration of competing interest|declarations|disclosure|disclosures"
+        "|author contributions|authors' contributions|authors contributions|contributors|data availability"
+        "|data availability statement|code availability|availability of data and materials|ethics approval"
+        "|ethics statement|ethical approval|consent for publication|pre-publication history|trial registration"
+        "|additional information|author information|provenance and peer review",
+        "appendix": "appendix|appendices|supplement|supplementary information|supplementary material"
+        "|supplementary materials|supporting information|supplementary data|extended data|annex",
+        "other": "abbreviations|keywords|key words|index terms|contents|table of contents|title|highlights",
+    }.items()
+    for name in names.split("|")
+}
+_OPENS_APPENDIX = re.compile(r"(?:appendix|annex|supplementary|supporting information|extended data)\b", re.I)
+
+_MARKDOWN = re.compile(r" {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$")
+_UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})[ \t]*$")
+_NUMBERED = re.compile(r"(?:section +)?(\d{1,2}(?:\.\d{1,2}){0,4})[.)]?[ \t]+(\S.*)$", re.I)
+_ROMAN = re.compile(r"([IVX]{1,5})\.[ \t]+(\S.*)$")
+_RUN_IN_ABSTRACT = re.compile(r"(abstract)[ \t]*(?:[:.—–]|-(?=[A-Z]))[ \t]*\S", re.I)
+_BAD_END = (",", ";", ".", "?", "!", "-", "(", "=", "+")
+_LETTER_RUN = re.compile(r"[^\W\d_]{2,}")
+
+
+class TextSection(NamedTuple):
+    """A section from its heading to the next heading of any level; `end` is exclusive; `level` from 1."""
+
+    title: str
+    kind: str
+    start: int
+    end: int
+    level: int
+
+
+class Heading(NamedTuple):
+    """A heading that was found: where its line starts, its title, its level from 1, its kind or an empty text.
+
+    `mark` says by what it was recognised: markdown, word, number or capitals; `number` its numbering."""
+
+    start: int
+    title: str
+    level: int
+    kind: str
+    mark: str
+    number: tuple[int, ...] = ()
+
+
+def find_sections(text: str) -> tuple[TextSection, ...]:
+    """The sections of `text` in order; what stands before the first heading belongs to none.
+
+    Offsets count characters of `text`. Subsections without a known name take the kind of the section above."""
+    return sections_from(find_headings(text), len(text))
+
+
+def sections_from(headings: Iterable[Heading], length: int) -> tuple[TextSection, ...]:
+    """Sections from headings in order of their start, in a text of `length` characters."""
+    found = list(headings)
+    ends = [heading.start for heading in found[1:]] + [length]
+    above: list[tuple[int, str]] = []
+    sections = []
+    for heading, end in zip(found, ends, strict=True):
+        while above and above[-1][0] >= heading.level:
+            above.pop()
+        kind = heading.kind or (above[-1][1] if above else "other")
+        above.append((heading.level, kind))
+        sections.append(TextSection(heading.title, kind, heading.start, end, heading.level))
+    return tuple(sections)
+
+
+def find_headings(text: str) -> list[Heading]:
+    """Headings in order of their start. Only marks of Markdown count where at least two are there."""
+    candidates = list(_candidates(text))
+    marked = [heading for heading in candidates if heading.mark == "markdown"]
+    if len(marked) >= 2:
+        return marked
+    return _plausible(candidates)
+
+
+def kind_of(title: str) -> str:
+    """The kind of a section with this title, by the known words; an empty text where none fits."""
+    name = " ".join(_without_number(title).replace("’", "'").replace("&", "and").lower().split())
+    name = name.strip(" .:;—–-*_")
+    known = KINDS.get(name)
+    if known is None and "." in name:
+        parts = [part.strip() for part in name.split(".")]
+        known = next((KINDS[part] for part in parts if part in KINDS), None)
+    if known is None and _OPENS_APPENDIX.match(name) and len(name.split()) <= 8:
+        known = "appendix"
+    return known or ""
+
+
+def _without_number(title: str) -> str:
+    for pattern in (_NUMBERED, _ROMAN):
+        match = pattern.match(title.strip())
+        if match:
+            return match.group(2)
+    return title
+
+
+def _candidates(text: str) -> Iterator[Heading]:
+    """Every line that looks like a heading."""
+    start = 0
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        if 3 <= len(line) <= MAX_HEADING_CHARACTERS or line.startswith("#"):
+            heading = _candidate(line, start, lines[at + 1] if at + 1 < len(lines) else "")
+            if heading is not None:
+                yield heading
+        elif line[:8].lower() == "abstract" and _RUN_IN_ABSTRACT.match(line):
+            yield Heading(start, "Abstract", 1, "abstract", "word")
+        start += len(line) + 1
+
+
+def _candidate(line: str, start: int, following: str) -> Heading | None:
+    """The heading that this line is by its look alone, or None. `start`: offset of the line."""
+    title = line.strip(" \t\f\r")
+    first = title[:1]
+    if first == "#":
+        mark = _MARKDOWN.match(line)
+        return mark and Heading(start, mark.group(2), len(mark.group(1)), kind_of(mark.group(2)), "markdown")
+    if first.isdigit() or first == "S" or first == "s":
+        numbered = _numbered(title, start)
+        if numbered is not None:
+            return numbered
+    if not (first.isupper() or first in "_*" or first.isdigit()):
+        return None
+    if following[:3] in ("===", "---") and _UNDERLINE.match(following):
+        return Heading(start, title, 1 if following[0] == "=" else 2, kind_of(title), "markdown")
+    return _by_word(title, start) or _by_capitals(title, start)
+
+
+def _by_word(title: str, start: int) -> Heading | None:
+    if len(title) > 60:
+        return None
+    roman = _ROMAN.match(title)
+    kind = kind_of(title)
+    if kind:
+        return Heading(start, title.strip("*_ ").rstrip(":"), 1, kind, "word")
+    if roman and _reads_as_title(roman.group(2)) and roman.group(2).isupper():
+        return Heading(start, title, 1, "", "capitals")
+    abstract = _RUN_IN_ABSTRACT.match(title)
+    return Heading(start, "Abstract", 1, "abstract", "word") if abstract else None
+
+
+def _numbered(title: str, start: int) -> Heading | None:
+    match = _NUMBERED.match(title)
+    if match is None or not _reads_as_title(match.group(2)):
+        return None
+    number = tuple(int(part) for part in match.group(1).split("."))
+    return Heading(start, title, len(number), kind_of(match.group(2)), "number", number)
+
+
+def _by_capitals(title: str, start: int) -> Heading | None:
+    """A line in capitals, or one such as `BODY.RESULTS:`."""
+    if not title.isupper() or len(title) > 80 or not _reads_as_title(title.rstrip(":")):
+        return None
+    letters = sum(len(run) for run in _LETTER_RUN.findall(title))
+    if letters < 4 or letters < 0.6 * len(title):
+        return None
+    mark = "word" if title.endswith(":") else "capitals"
+    return Heading(start, title.rstrip(":"), 2, "", mark)
+
+
+def _reads_as_title(title: str) -> bool:
+    """True for a short line of words that starts large and ends without a stop."""
+    if not title[:1].isupper() or title.endswith(_BAD_END) or len(title.split()) > MAX_HEADING_WORDS:
+        return False
+    letters = sum(char.isalpha() or char == " " for char in title)
+    return letters >= 0.75 * len(title) and len(title) >= 3
+
+
+def _plausible(candidates: list[Heading]) -> list[Heading]:
+    """The candidates that make sense together."""
+    repeats = Counter(heading.title for heading in candidates if heading.mark == "capitals")
+    chain = _Numbering(candidates)
+    kept: list[Heading] = []
+    in_references = False
+    for heading in candidates:
+        if heading.mark == "number":
+            good = chain.accepts(heading, in_references)
+        else:
+            good = repeats[heading.title] < _RUNNING_HEAD_REPEATS and (not in_references or bool(heading.kind))
+        if good:
+            kept.append(heading)
+            in_references = heading.kind == "references"
+    return kept
+
+
+class _Numbering:
+    """Follows the numbering of headings: 1, 1.1, 1.2, 2 ... with at most one number left out."""
+
+    def __init__(self, candidates: list[Heading]) -> None:
+        numbered = [heading for heading in candidates if heading.mark == "number"]
+        known = [heading for heading in numbered if heading.kind and heading.number in ((1,), (2,))]
+        first = known or [heading for heading in numbered if heading.number == (1,)]
+        self._starts_at = first[0].start if first else -1
+        self._last: tuple[int, ...] = (first[0].number[0] - 1,) if first else (0,)
+
+    def accepts(self, heading: Heading, in_references: bool) -> bool:
+        if heading.start < self._starts_at or (in_references and not heading.kind):
+            return False
+        number = heading.number
+        if not self._follows(number):
+            return False
+        self._last = number
+        return True
+
+    def _follows(self, number: tuple[int, ...]) -> bool:
+        depth = len(number)
+        last = self._last + (0,) * (depth - len(self._last))
+        above_same = number[:-1] == last[: depth - 1]
+        return above_same and last[depth - 1] < number[-1] <= last[depth - 1] + 2
