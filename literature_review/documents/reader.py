@@ -178,9 +178,20 @@ def _has_pypdfium2() -> bool:
 
 
 def _pypdfium2_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    """Versions of pypdfium2 and of the PDFium in it, from the files beside them: nothing is imported."""
+    return " ".join(_version_of(package) for package in ("pypdfium2", "pypdfium2_raw"))
 
-    try:
-        return version("pypdfium2")
-    except PackageNotFoundError:
+
+def _version_of(package: str) -> str:
+    import json
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    if spec is None or not spec.origin:
         return "missing"
+    try:
+        with open(os.path.join(os.path.dirname(spec.origin), "version.json"), "rb") as file:
+            version = json.load(file)
+        return ".".join(str(version[part]) for part in ("major", "minor", "build", "patch") if part in version)
+    except (OSError, ValueError, TypeError):
+        return "unknown"

@@ -98,10 +98,10 @@ def find_sections(text: str) -> tuple[TextSection, ...]:
 def sections_from(headings: Iterable[Heading], length: int) -> tuple[TextSection, ...]:
     """Sections from headings in order of their start, in a text of `length` characters."""
     found = list(headings)
-    ends = [heading.start for heading in found[1:]] + [length]
     above: list[tuple[int, str]] = []
     sections = []
-    for heading, end in zip(found, ends, strict=True):
+    for at, heading in enumerate(found):
+        end = found[at + 1].start if at + 1 < len(found) else length
         while above and above[-1][0] >= heading.level:
             above.pop()
         kind = heading.kind or (above[-1][1] if above else "other")
