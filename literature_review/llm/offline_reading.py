@@ -1,0 +1,298 @@
+"""One paper as the offline back end reads it: candidates, verdicts and appeals, each with its reason.
+
+    sub-requirement -> question and keywords -> engine: coverage of the paper, score of each sentence
+    sentence -> what it does (signs) -> scores -> approved, or the first reason against it
+
+Never changes once made, but for look-ups that are kept; two threads may at worst make the same one twice.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from literature_review.llm.offline import COVERED, PARTIAL, EvidenceIndex
+from literature_review.llm.offline.scores import direction
+from literature_review.llm.offline.signs import (
+    CITES,
+    HYPOTHESISES,
+    MENTIONS,
+    NEGATES,
+    PLANS,
+    REPORTS,
+    STATISTIC,
+    in_own_findings,
+    reading,
+)
+from literature_review.llm.offline.tokens import content, stems
+from literature_review.models import Claim, Document, Proposal, SubRequirement, Verdict
+from literature_review.text.quotes import QuoteIndex
+
+REPORTING = 0.3
+"""How surely a text must report results before "planned" or "cited" speaks against one of its sentences."""
+
+MOST_SPANS = 40
+"""Passages looked at for one sub-requirement."""
+
+NEAR_BEST = 0.5
+"""Share of the best passage's score that a further one must reach to be proposed."""
+
+APPROVED_AT = 0.35
+"""Weighted score from which a claim is approved."""
+
+_DIRECTNESS = {REPORTS: 1.0, MENTIONS: 0.6, HYPOTHESISES: 0.3, PLANS: 0.3, CITES: 0.3, NEGATES: 0.0}
+_AGAINST = {
+    NEGATES: "says that this was not looked at",
+    PLANS: "says what was planned, not what was found",
+    CITES: "tells of other work",
+    HYPOTHESISES: "is a supposition, not a finding",
+}
+_REPRODUCIBLE = re.compile(
+    r"\b(?:randomi[sz]\w+|double.blind\w*|placebo|regist(?:ered|ration)|protocol|sample size|power calculation"
+    r"|confidence interval|data (?:are|is) available|source code|github|supplementary)\b|\bn\s?=\s?\d",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<!\d)(?:19[5-9]\d|20[0-4]\d)(?!\d)")
+_OLD, _NEW = 1995, 2025  # recency 0 and 1: fixed, so that no clock changes a verdict
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Coverage of a paper from which it answers in whole or in part, and the weights of the five scores."""
+
+    covered_at: float
+    partial_at: float
+    weights: Mapping[str, float]
+
+    @classmethod
+    def from_settings(cls, review: Mapping[str, Any]) -> Thresholds:
+        """What the configuration's `review` says, and the engine's fitted numbers where it says nothing."""
+        covered, partial = review.get("covered_at"), review.get("partial_at")
+        weights = dict(review.get("score_weights") or DEFAULT_WEIGHTS)
+        covered = COVERED if covered is None else float(covered)
+        return cls(covered, min(PARTIAL if partial is None else float(partial), covered), weights)
+
+
+DEFAULT_WEIGHTS = {"relevance": 0.4, "directness": 0.25, "strength": 0.2, "recency": 0.05, "reproducibility": 0.1}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of the engine for a sub-requirement, and what it answered for this paper."""
+
+    question: str
+    keywords: tuple[str, ...]
+    words: tuple[tuple[str, str], ...]  # (word as written, stem): what a passage should name
+    coverage: float
+    spans: tuple[tuple[float, int, int], ...]  # (score, start, end), best first
+    scores: Mapping[int, float] = field(default_factory=dict)  # by start
+
+
+class PaperReading:
+    """A paper's index with what it was asked. `thresholds` as above."""
+
+    def __init__(self, document: Document, thresholds: Thresholds) -> None:
+        self._document, self._thresholds = document, thresholds
+        self._index = EvidenceIndex(document.text, excluded=[(h.start, h.end) for h in document.hidden])
+        self._quotes = QuoteIndex(document.text)
+        self._starts = [sentence.start for sentence in self._index.sentences]
+        self._asked: dict[SubRequirement, _Asked] = {}
+        self._reproducible = _share_of_signs(document.text)
+        self._recency = _recency(document)
+
+    def coverage(self, sub: SubRequirement) -> float:
+        """How surely the paper speaks to it, 0 to 1."""
+        return self._ask(sub).coverage
+
+    def candidates(
+        self, sub: SubRequirement, most: int, nearest: int
+    ) -> tuple[list[Proposal], list[Proposal]]:
+        """Passages to propose (at most `most`), and the next best with why they were turned down."""
+        asked = self._ask(sub)
+        best = asked.spans[0][0] if asked.spans else 0.0
+        enough = asked.coverage >= self._thresholds.partial_at
+        taken: list[Proposal] = []
+        left: list[Proposal] = []
+        for score, start, end in asked.spans:
+            good = enough and len(taken) < most and score >= NEAR_BEST * best
+            if good and not self._against(start, end):
+                reason = "among the best passages of the paper for this"
+                taken.append(self._proposal(sub, score, start, end, reason))
+            elif len(left) < nearest:
+                left.append(self._proposal(sub, score, start, end, self._why_not(asked, score, start, end, best)))
+        return taken, left
+
+    def verdict(self, claim: str, sub: SubRequirement, start: int, end: int) -> Verdict:
+        """The judgement of the passage at these characters."""
+        asked = self._ask(sub)
+        scores = self._scores(asked, start, end)
+        weights = self._thresholds.weights
+        total = sum(weights.values()) or 1.0
+        score = sum(weights.get(name, 0.0) * value for name, value in scores.items()) / total
+        why = self._why_rejected(asked, score, start, end)
+        whole = asked.coverage >= self._thresholds.covered_at
+        return Verdict(
+            claim=claim,
+            approved=not why,
+            reason=why or self._why_approved(asked, start, end, whole),
+            score=round(score, 4),
+            coverage="covered" if whole else "partial",
+            scores={name: round(value, 4) for name, value in scores.items()},
+            direction=direction(self._document.text[start:end]),
+        )
+
+    def appeal(
+        self, claim: Claim, sub: SubRequirement, known: Collection[tuple[str, int, int]]
+    ) -> Proposal | None:
+        """The best passage around a rejected claim, or elsewhere, that would be approved, or None."""
+        best: Proposal | None = None
+        for start, end in self._around(claim, sub):
+            if (sub.id, start, end) in known or not self._is_quotable(start, end):
+                continue
+            verdict = self.verdict(claim.id, sub, start, end)
+            if verdict.approved and (best is None or verdict.score > best.score):
+                reason = "found on a second look, in place of a passage that was rejected"
+                quote = self._document.text[start:end]
+                best = Proposal(sub.id, quote, verdict.score, reason, start, appeal_of=claim.id)
+        return best
+
+    def _around(self, claim: Claim, sub: SubRequirement) -> Iterable[tuple[int, int]]:
+        """The sentences before and behind the claim, the claim with each, then the next best passages."""
+        first = max(bisect_right(self._starts, claim.start) - 1, 0)
+        last = max(bisect_left(self._starts, claim.end) - 1, first)
+        sentences = self._index.sentences
+        low, high = max(first - 1, 0), min(last + 1, len(sentences) - 1)
+        if sentences:
+            yield sentences[low].start, sentences[low].end
+            yield sentences[high].start, sentences[high].end
+            yield sentences[low].start, sentences[last].end
+            yield sentences[first].start, sentences[high].end
+        for _, start, end in self._ask(sub).spans[:8]:
+            yield start, end
+
+    def _ask(self, sub: SubRequirement) -> _Asked:
+        asked = self._asked.get(sub)
+        if asked is None:
+            asked = self._asked[sub] = self._answer(sub)
+        return asked
+
+    def _answer(self, sub: SubRequirement) -> _Asked:
+        question, keywords = sub.text, sub.keywords
+        found = self._index.rank(question, keywords, k=len(self._starts))
+        quotable = [span for span in found[:MOST_SPANS] if self._is_quotable(span.start, span.end)]
+        spans = tuple((span.score, span.start, span.end) for span in quotable)
+        return _Asked(
+            question,
+            keywords,
+            _named_words(keywords or (question,)),
+            self._index.coverage(question, keywords),
+            spans,
+            {span.start: span.score for span in found},
+        )
+
+    def _is_quotable(self, start: int, end: int) -> bool:
+        """Whether the passage would pass the quote check: long enough, whole words, in text that can be seen."""
+        match = self._quotes.find(self._document.text[start:end], start)
+        return match is not None and not self._document.is_hidden(*match)
+
+    def _proposal(self, sub: SubRequirement, score: float, start: int, end: int, reason: str) -> Proposal:
+        return Proposal(sub.id, self._document.text[start:end], round(score, 4), reason, start)
+
+    def _why_not(self, asked: _Asked, score: float, start: int, end: int, best: float) -> str:
+        """Why a passage is not proposed."""
+        needed = self._thresholds.partial_at
+        if asked.coverage < needed:
+            missing = _missing(asked.words, self._document.text[start:end])
+            words = f"does not name {', '.join(missing)} here" if missing else "speaks of this only in passing"
+            return f"the paper {words} (coverage {asked.coverage:.2f}, needed {needed:.2f})"
+        against = self._against(start, end)
+        if against:
+            return against
+        if score < NEAR_BEST * best:
+            return f"other passages of the paper are nearer (score {score:.2f}, the best has {best:.2f})"
+        return f"enough better passages of the paper were taken (score {score:.2f})"
+
+    def _against(self, start: int, end: int) -> str:
+        """What the passage does that keeps it from being a finding; empty where nothing does."""
+        if self._index.reporting < REPORTING:
+            return ""
+        act, words = reading(self._document.text[start:end], self._role(start))
+        return f'the passage {_AGAINST[act]} ("{words}")' if act in _AGAINST else ""
+
+    def _why_rejected(self, asked: _Asked, score: float, start: int, end: int) -> str:
+        needed = self._thresholds.partial_at
+        if asked.coverage < needed:
+            return f"the paper speaks to this too weakly (coverage {asked.coverage:.2f}, needed {needed:.2f})"
+        against = self._against(start, end)
+        if against:
+            return against
+        if self._scores(asked, start, end)["directness"] == 0.0:
+            words = ", ".join(word for word, _ in asked.words[:5])
+            return f"the passage names nothing of what was asked for ({words})"
+        if score < APPROVED_AT:
+            return f"the scores are too low together ({score:.2f}, needed {APPROVED_AT:.2f})"
+        return ""
+
+    def _why_approved(self, asked: _Asked, start: int, end: int, whole: bool) -> str:
+        quote = self._document.text[start:end]
+        act, words = reading(quote, self._role(start))
+        named = [word for word, stem in asked.words if stem in set(stems(quote))][:4]
+        parts = [f"names {', '.join(named)}" if named else "stands among the best passages"]
+        if act == REPORTS and words:
+            parts.append(f"reports a result ({words})")
+        parts.append(f"coverage of the paper {asked.coverage:.2f}" + ("" if whole else ", in part"))
+        return "; ".join(parts)
+
+    def _scores(self, asked: _Asked, start: int, end: int) -> dict[str, float]:
+        quote, role = self._document.text[start:end], self._role(start)
+        act = reading(quote, role).act if self._index.reporting >= REPORTING else REPORTS
+        named = 1.0 - len(_missing(asked.words, quote)) / (len(asked.words) or 1)
+        strength = 0.5 * bool(STATISTIC.search(quote)) + 0.5 * in_own_findings(role, quote)
+        return {
+            "relevance": self._relevance(asked, start, end),
+            "directness": named * _DIRECTNESS[act],
+            "strength": strength if self._index.reporting >= REPORTING else 0.5,
+            "recency": self._recency,
+            "reproducibility": self._reproducible,
+        }
+
+    def _relevance(self, asked: _Asked, start: int, end: int) -> float:
+        """The engine's score of the best sentence in the passage."""
+        first = max(bisect_right(self._starts, start) - 1, 0)
+        inside = self._starts[first : max(bisect_left(self._starts, end), first + 1)]
+        return max((asked.scores.get(at, 0.0) for at in inside), default=0.0)
+
+    def _role(self, at: int) -> str:
+        found = bisect_right(self._starts, at) - 1
+        return self._index.sentences[found].role if found >= 0 else "unknown"
+
+
+def _named_words(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The words that matter in `texts`, each with its stem, once."""
+    found: dict[str, str] = {}
+    for word in re.findall(r"[^\W_]+(?:-[^\W_]+)*", " ".join(texts)):
+        for stem in content(stems(word)):
+            found.setdefault(stem, word)
+    return tuple((word, stem) for stem, word in found.items())
+
+
+def _missing(words: Iterable[tuple[str, str]], quote: str) -> list[str]:
+    present = set(stems(quote))
+    return list(dict.fromkeys(word for word, stem in words if stem not in present))
+
+
+def _share_of_signs(text: str) -> float:
+    """Signs of reproducible work in the text, five different ones counting as all."""
+    found = {match.group().lower()[:8] for match in _REPRODUCIBLE.finditer(text)}
+    return min(len(found) / 5.0, 1.0)
+
+
+def _recency(document: Document) -> float:
+    """0 to 1 by the paper's year, as its metadata or its first page gives it; 0.5 where unknown."""
+    found = _YEAR.search(str(document.metadata.get("year", ""))) or _YEAR.search(document.text[:3_000])
+    if found is None:
+        return 0.5
+    return min(max((int(found.group()) - _OLD) / (_NEW - _OLD), 0.0), 1.0)

@@ -1,0 +1,144 @@
+"""From what a back end proposes to claims and passages, through the quote check.
+
+    Proposal --quote stands in the text, visible, of a known sub-requirement--> Claim (pending) | Passage
+             --else--> a line of `refused_quotes`, with the reason
+
+Page, section and characters come from our own text, never from the back end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from literature_review.models import Claim, Document, PaperFile, Passage, Proposal, claim_id
+from literature_review.ports import StageContext
+from literature_review.reviewers.passages import context_of
+from literature_review.text.quotes import QuoteIndex, QuoteMatch, readable
+
+LONGEST_REASON = 500
+_SHOWN_OF_REFUSED = 300  # characters
+
+
+@dataclass
+class QuoteDesk:
+    """Takes the proposals for one paper. `wanted`: ids of sub-requirements; `backend`, `model`: who proposes.
+
+    `contexts`: claim id, or the like of a passage's place -> words before and after it. Used by one thread.
+    """
+
+    paper: str
+    document: Document
+    wanted: Collection[str]
+    backend: str
+    model: str
+    contexts: dict[str, list[str]] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._index = QuoteIndex(self.document.text)
+
+    def claims(self, proposals: Iterable[Proposal], known: Collection[str] = ()) -> tuple[Claim, ...]:
+        """Pending claims, each place once, in the order proposed; none whose id is in `known`."""
+        claims: dict[str, Claim] = {}
+        for proposal in proposals:
+            match = self._match(proposal)
+            if match is None:
+                continue
+            claim = self._claim(proposal, match)
+            if claim.id not in known:
+                claims.setdefault(claim.id, claim)
+        return tuple(claims.values())
+
+    def passages(self, turned_down: Iterable[Proposal]) -> tuple[Passage, ...]:
+        """What was turned down, each place once, in the order given."""
+        passages: dict[str, Passage] = {}
+        for proposal in turned_down:
+            match = self._match(proposal)
+            if match is None:
+                continue
+            key, fields = self._place(proposal, match)
+            passages.setdefault(key, Passage(**fields))
+        return tuple(passages.values())
+
+    def _claim(self, proposal: Proposal, match: QuoteMatch) -> Claim:
+        key, fields = self._place(proposal, match)
+        return Claim(
+            **fields,
+            id=key,
+            status="pending",
+            backend=self.backend,
+            model=self.model,
+            last_page=self.document.page_at(match.end - 1),
+            appeal_of=proposal.appeal_of,
+        )
+
+    def _place(self, proposal: Proposal, match: QuoteMatch) -> tuple[str, dict[str, Any]]:
+        start, end = match
+        key = claim_id(self.paper, proposal.sub_requirement, start, end)
+        self.contexts[key] = list(context_of(self.document.text, start, end))
+        return key, {
+            "paper": self.paper,
+            "sub_requirement": proposal.sub_requirement,
+            "quote": readable(self.document.text, start, end),
+            "page": self.document.page_at(start),
+            "section": self.document.section_at(start),
+            "start": start,
+            "end": end,
+            "score": unit(proposal.score),
+            "reason": one_line(proposal.reason),
+        }
+
+    def _match(self, proposal: Proposal) -> QuoteMatch | None:
+        """Where the proposal's quote stands, or None once the refusal is written down."""
+        match = self._index.find(proposal.quote, proposal.start)
+        if proposal.sub_requirement not in self.wanted:
+            reason = "there is no such sub-requirement"
+        elif match is None:
+            reason = self._index.refusal(proposal.quote, proposal.start)
+        elif self.document.is_hidden(*match):
+            reason = "the quote stands in text that a reader of the page cannot see"
+        else:
+            return match
+        quote = "" if match is not None and self.document.is_hidden(*match) else proposal.quote
+        self.refused.append(
+            {
+                "sub_requirement": one_line(proposal.sub_requirement),
+                "quote": one_line(quote)[:_SHOWN_OF_REFUSED],
+                "reason": reason,
+            }
+        )
+        return None
+
+
+def paper_and_text(context: StageContext) -> tuple[PaperFile, Document]:
+    """The paper of a per-paper stage and its text. Raises ValueError in a context that has neither."""
+    if context.paper is None or context.read is None:
+        raise ValueError(f"the stage {context.stage} works on one paper: it needs a paper and a way to read it")
+    context.deadline.check(context.stage)
+    return context.paper, context.read(context.paper)
+
+
+def unit(score: float) -> float:
+    """A score that is surely a number in 0..1; what is no number counts as 0."""
+    return min(max(float(score), 0.0), 1.0) if math.isfinite(score) else 0.0
+
+
+def one_line(words: str, longest: int = LONGEST_REASON) -> str:
+    """A back end's words on one line, cut where they run on."""
+    words = " ".join(words.split())
+    return words if len(words) <= longest else words[: longest - 1].rstrip() + "\u2026"
+
+
+def by_id(claims: Iterable[Claim]) -> dict[str, Claim]:
+    return {claim.id: claim for claim in claims}
+
+
+def merged_contexts(earlier: Iterable[Any], new: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The contexts that earlier results of this paper hold, and the new ones."""
+    contexts: dict[str, list[str]] = {}
+    for result in earlier:
+        contexts.update(result.record.get("contexts", {}))
+    return {**contexts, **new}

@@ -1,0 +1,76 @@
+"""Stage 1: read a paper, say what it is, screen it, find the claims in it.
+
+    read -> identify -> screen --excluded--> criterion and passage, no claims
+                          |
+                          `--included--> back end proposes -> quote check -> pending claims, passages turned down
+
+`record`: bibliography, screening, coverage (sub-requirement -> 0..1), pages, characters, hidden (lines for
+people), refused_quotes, contexts (claim id or passage's place -> words before and after). All plain JSON.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from literature_review.models import Bibliography, Document, PaperFile, ScreeningDecision, StageResult
+from literature_review.ports import StageContext
+from literature_review.reviewers.claims import QuoteDesk, paper_and_text, unit
+from literature_review.reviewers.screening import screen
+
+_REASONS = {"invisible": "invisible", "white": "white", "off_page": "off the page", "tiny": "tiny"}
+
+
+def run(context: StageContext) -> StageResult:
+    """Review `context.paper`. Raises what its reader or back end raises, and StageTimeoutError."""
+    paper, document = paper_and_text(context)
+    bibliography = (context.identify or _unknown)(paper, document)
+    decision = screen(document, bibliography, context.protocol.screening)
+    record = _record(document, bibliography, decision)
+    context.deadline.check(context.stage)
+    if not decision.included:
+        context.log.info(f"{paper.id}: excluded ({decision.criterion}): {decision.reason}")
+        return StageResult(claims=(), record=record, reason=decision.reason)
+    wanted = tuple(context.protocol.sub_requirements())
+    findings = context.backend.find_claims(document, wanted, context.deadline)
+    context.deadline.check(context.stage)
+    desk = QuoteDesk(paper.id, document, {sub.id for sub in wanted}, context.backend.name, context.backend.model)
+    claims = desk.claims(findings.proposals)
+    passages = desk.passages(findings.turned_down)
+    if desk.refused:
+        context.log.debug(f"{paper.id}: {len(desk.refused)} quotes refused: not word for word in the paper")
+    coverage = {sub.id: unit(findings.coverage[sub.id]) for sub in wanted if sub.id in findings.coverage}
+    record.update(coverage=coverage, refused_quotes=desk.refused, contexts=desk.contexts)
+    return StageResult(claims=claims, passages=passages, record=record)
+
+
+def _unknown(paper: PaperFile, document: Document) -> Bibliography:
+    return Bibliography()
+
+
+def _record(document: Document, bibliography: Bibliography, decision: ScreeningDecision) -> dict[str, Any]:
+    return {
+        "bibliography": {**asdict(bibliography), "authors": list(bibliography.authors)},
+        "screening": asdict(decision),
+        "coverage": {},
+        "pages": len(document.pages),
+        "characters": len(document.text),
+        "hidden": _hidden_lines(document),
+        "refused_quotes": [],
+        "contexts": {},
+    }
+
+
+def _hidden_lines(document: Document) -> list[str]:
+    """What a reader of the pages cannot see, by page and reason; its words are not repeated."""
+    counts: Counter[tuple[int, str]] = Counter()
+    for span in document.hidden:
+        counts[document.page_at(span.start), _REASONS.get(span.reason, span.reason)] += span.end - span.start
+    return [f"page {page}: {size} characters of {reason} text" for (page, reason), size in counts.items()]
+
+
+if __name__ == "__main__":
+    from literature_review.plugins import stage_command as command
+
+    raise SystemExit(command("journal_reviewer"))

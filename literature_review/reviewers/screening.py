@@ -1,0 +1,204 @@
+"""Whether a paper is taken into the review: years, languages, then criteria, without a model, so that an excluded
+paper costs nothing.
+
+    include: its words stand somewhere in the paper (outside the references)         else excluded
+    exclude: its words stand where a paper says what it is: title, abstract, methods  then excluded
+
+A criterion's keywords are alternatives; one without keywords is met by a sentence that holds most of the content
+words of its text. A paper that only speaks of other work ("unlike earlier meta-analyses") does not meet an
+exclusion. What is unknown (a year, a language) excludes nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from literature_review.models import Bibliography, Criterion, Document, Screening, ScreeningDecision
+from literature_review.reviewers.passages import sentence_around
+from literature_review.text.quotes import readable
+
+FRONT_CHARACTERS = 3_000
+"""Where a text names no abstract or methods, its beginning stands for them."""
+
+SHARE_TO_INCLUDE, SHARE_TO_EXCLUDE = 0.5, 0.75
+
+_FRONT_KINDS = frozenset(("abstract", "methods"))
+_OF_OTHERS = re.compile(
+    r"\b(?:not|nor|unlike|without|exclud\w*|except|previous\w*|earlier|prior|recent|other|others|existing|past)\b",
+    re.IGNORECASE,
+)
+_NEAR = 40  # characters before or behind a word within which another word tells of whom it speaks
+_SMALL_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "about after also among and any are been being but can could did does done each for from had has have "
+        "into its may more most must not only one other our out over own should some such than that the their "
+        "them then there these they this those through under was were what when where which while who whose "
+        "with within without would paper papers study studies article articles report reports reported "
+        "reporting published ",
+    )
+)
+_WORD = re.compile(r"[^\W_]+")
+_SENTENCE = re.compile(r"[^.!?\n]+(?:\n(?![ \t]*\n)[^.!?\n]+)*")
+
+Range = tuple[int, int]
+
+
+def screen(document: Document, bibliography: Bibliography, screening: Screening) -> ScreeningDecision:
+    """The decision, with the criterion and the passage that decided where the paper is not taken in."""
+    excluded = _by_year(document, bibliography, screening) or _by_language(document, bibliography, screening)
+    if excluded is not None:
+        return excluded
+    for criterion in screening.exclude:
+        found = _find(document, criterion, front_only=True)
+        if found is not None:
+            return _excluded(document, criterion.id, f"meets the exclusion criterion: {criterion.text}", found)
+    nearest: list[str] = []
+    for criterion in screening.include:
+        found = _find(document, criterion, front_only=False)
+        if found is None:
+            return _not_met(document, criterion)
+        nearest.append(criterion.id)
+    return ScreeningDecision(included=True, reason=_why_included(bibliography, screening, nearest))
+
+
+def _why_included(bibliography: Bibliography, screening: Screening, met: Sequence[str]) -> str:
+    notes = [f"meets {', '.join(met)}"] if met else []
+    if screening.years and bibliography.year is None:
+        notes.append("its year is not known")
+    if screening.languages and not bibliography.language:
+        notes.append("its language is not known")
+    return "; ".join(notes)
+
+
+def _by_year(document: Document, bibliography: Bibliography, screening: Screening) -> ScreeningDecision | None:
+    year, years = bibliography.year, screening.years
+    if years is None or year is None or years[0] <= year <= years[1]:
+        return None
+    stands = re.search(rf"(?<!\d){year}(?!\d)", document.text)
+    reason = f"published in {year}, not in {years[0]} to {years[1]}"
+    found = sentence_around(document.text, *stands.span()) if stands else None
+    return _excluded(document, "years", reason, found)
+
+
+def _by_language(document: Document, bibliography: Bibliography, screening: Screening) -> ScreeningDecision | None:
+    language = bibliography.language.lower().partition("-")[0]
+    if not screening.languages or not language or language in {known.lower() for known in screening.languages}:
+        return None
+    reason = f"written in the language {language!r}, not in {', '.join(screening.languages)}"
+    first = _WORD.search(document.text, min(len(document.text) // 2, 2_000))
+    found = sentence_around(document.text, *first.span()) if first else None
+    return _excluded(document, "languages", reason, found)
+
+
+def _not_met(document: Document, criterion: Criterion) -> ScreeningDecision:
+    words = ", ".join(criterion.keywords) or criterion.text
+    found = _nearest(document, criterion)
+    reason = f"does not meet the inclusion criterion: {criterion.text} (looked for: {words})"
+    return _excluded(document, criterion.id, reason, found)
+
+
+def _excluded(document: Document, criterion: str, reason: str, found: Range | None) -> ScreeningDecision:
+    if found is None or document.is_hidden(*found):
+        return ScreeningDecision(False, criterion, reason)
+    return ScreeningDecision(False, criterion, reason, readable(document.text, *found), document.page_at(found[0]))
+
+
+def _find(document: Document, criterion: Criterion, front_only: bool) -> Range | None:
+    """The sentence that meets the criterion, or None."""
+    for low, high in _ranges(document, front_only):
+        if criterion.keywords:
+            found = _keyword_sentence(document, criterion.keywords, low, high, front_only)
+        else:
+            share = SHARE_TO_EXCLUDE if front_only else SHARE_TO_INCLUDE
+            found = _best_sentence(document, criterion.text, low, high, share, front_only)
+        if found is not None:
+            return found
+    return None
+
+
+def _ranges(document: Document, front_only: bool) -> list[Range]:
+    """The parts of the text that count: all but the references, or only where a paper says what it is."""
+    size = len(document.text)
+    if front_only:
+        front = [(s.start, s.end) for s in document.sections if s.kind in _FRONT_KINDS]
+        first = document.sections[0].start if document.sections else size
+        ranges = [(0, min(first, FRONT_CHARACTERS))] + front if front else [(0, min(size, FRONT_CHARACTERS))]
+        return [part for part in ranges if part[0] < part[1]]
+    ranges, at = [], 0
+    for section in document.sections:
+        if section.kind == "references":
+            ranges.append((at, section.start))
+            at = section.end
+    return [part for part in [*ranges, (at, size)] if part[0] < part[1]]
+
+
+def _keyword_sentence(
+    document: Document, keywords: Sequence[str], low: int, high: int, about_itself: bool
+) -> Range | None:
+    patterns = [_phrase(keyword) for keyword in keywords if keyword.strip()]
+    hits = [next(_sentences_with(document, pattern, low, high, about_itself), None) for pattern in patterns]
+    found = [hit for hit in hits if hit is not None]
+    return min(found) if found else None
+
+
+def _sentences_with(
+    document: Document, pattern: re.Pattern[str], low: int, high: int, about_itself: bool
+) -> Iterator[Range]:
+    for found in pattern.finditer(document.text, low, high):
+        sentence = sentence_around(document.text, *found.span())
+        start, end = max(sentence[0], low), min(sentence[1], high)
+        if document.is_hidden(*found.span()):
+            continue
+        before = document.text[max(start, found.start() - _NEAR) : found.start()]
+        behind = document.text[found.end() : min(end, found.end() + _NEAR)]
+        if not (about_itself and (_OF_OTHERS.search(before) or "exclu" in behind)):
+            yield start, end
+
+
+def _phrase(keyword: str) -> re.Pattern[str]:
+    """The keyword as whole words, in any case, with hyphens, line breaks and a plural ending allowed for."""
+    keyword = unicodedata.normalize("NFC", keyword.strip())
+    joined = r"[\s-]{1,3}".join(re.escape(word) for word in re.split(r"[\s-]+", keyword) if word)
+    first, last = keyword[0], keyword[-1]
+    edge = r"(?<![^\W_])" if first.isalnum() and first < "\u2e80" else ""
+    ending = r"(?:e?s)?(?![^\W_])" if last.isalnum() and last < "\u2e80" else ""
+    return re.compile(edge + joined + ending, re.IGNORECASE)
+
+
+def _content_words(text: str) -> set[str]:
+    """Lower-case words that carry meaning, without plural endings."""
+    words = {word for word in _WORD.findall(text.lower()) if len(word) > 2 and word not in _SMALL_WORDS}
+    return {word[:-1] if word.endswith("s") and len(word) > 4 else word for word in words}
+
+
+def _best_sentence(
+    document: Document, wanted_text: str, low: int, high: int, share: float, about_itself: bool
+) -> Range | None:
+    """The sentence with the largest share of the wanted words, if that share is reached."""
+    wanted = _content_words(wanted_text)
+    best, best_range = 0.0, None
+    for found in _SENTENCE.finditer(document.text, low, high):
+        words = _content_words(found.group())
+        if not wanted or document.is_hidden(*found.span()):
+            continue
+        reached = len(wanted & words) / len(wanted)
+        if reached > best and not (about_itself and _OF_OTHERS.search(found.group())):
+            best, best_range = reached, found.span()
+    if best_range is None or best < share:
+        return None
+    at = best_range[0] + len(document.text[slice(*best_range)]) - len(document.text[slice(*best_range)].lstrip())
+    return sentence_around(document.text, at, at + 1)
+
+
+def _nearest(document: Document, criterion: Criterion) -> Range | None:
+    """The sentence that comes nearest to a criterion that is not met, or None where none has any of its words."""
+    words = " ".join((criterion.text, *criterion.keywords))
+    candidates = [
+        found
+        for low, high in _ranges(document, front_only=False)
+        if (found := _best_sentence(document, words, low, high, 0.01, False)) is not None
+    ]
+    return candidates[0] if candidates else None

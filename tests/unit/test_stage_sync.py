@@ -1,0 +1,124 @@
+"""Stage 4: the same work counts once, wherever it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from literature_review.models import Bibliography, PaperReview, ReviewProtocol
+from literature_review.synthesis import sync
+from literature_review.synthesis.duplicates import compare, find_same_works, mark, same_authors, surname
+from tests.stage_samples import QuietLog, claim, context, review
+
+TITLE = "Text message reminders in an eye clinic"
+AUTHORS = ("Amara Diallo", "Robert Finch")
+
+
+def known(name: str, state: str = "reviewed", title: str = TITLE, **fields: object) -> PaperReview:
+    made: dict[str, object] = {"title": title, "authors": AUTHORS, "year": 2019, **fields}
+    return review(name, state, bibliography=Bibliography(**made))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("second", "by"),
+    [
+        ({"doi": "https://doi.org/10.5555/ABC.1"}, "same DOI"),
+        ({"title": "TEXT MESSAGE REMINDERS: in an eye-clinic.", "authors": ("A. Diallo", "Finch, R.")},
+         "same title, authors and year"),
+    ],
+)  # fmt: skip
+def test_the_same_doi_or_title_authors_and_year_is_the_same_work(second: dict[str, object], by: str) -> None:
+    assert compare(known("a.pdf", doi="10.5555/abc.1"), known("b.pdf", **second)) == (True, by)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"title": "Telephone reminders in an eye clinic"},
+        {"authors": ("Amara Diallo", "Somebody Else")},
+        {"authors": ()},
+        {"authors": ("Amara Diallo",)},
+        {"year": 2020},
+        {"year": None},
+    ],
+)
+def test_one_difference_is_enough_to_be_another_work(second: dict[str, object]) -> None:
+    assert not compare(known("a.pdf"), known("b.pdf", **second))[0]  # type: ignore[arg-type]
+
+
+def test_a_supplement_a_preprint_and_a_correction_are_related_and_no_duplicates() -> None:
+    reviews = [
+        known("a.pdf", doi="10.5555/x.1"),
+        known("a-supplement.pdf", doi="10.5555/x.1"),
+        known("early.pdf", doi="10.1101/2019.01.01.123"),
+        known("fixed.pdf", title=f"Correction: {TITLE}", doi="10.5555/x.1"),
+    ]
+    found = find_same_works(reviews)
+    assert found.first == {}
+    assert found.related["a-supplement.pdf"]["a.pdf"] == "supplement"
+    assert found.related["a.pdf"]["a-supplement.pdf"] == "main article"
+    assert found.related["early.pdf"]["a.pdf"] == "preprint"
+    assert "correction" in found.related["fixed.pdf"]["a.pdf"]
+
+
+def test_short_or_missing_titles_make_no_duplicates() -> None:
+    assert find_same_works([known("a.pdf", title="Editorial"), known("b.pdf", title="Editorial")]).first == {}
+    assert find_same_works([known("a.pdf", title=""), known("b.pdf", title="")]).first == {}
+
+
+def test_of_the_same_work_the_reviewed_paper_counts_and_all_others_lead_to_it() -> None:
+    reviews = [
+        known("a.pdf", "failed", doi="10.5555/x"),
+        known("b.pdf", doi="10.5555/x"),
+        known("c.pdf"),
+        review("d.pdf", "duplicate", duplicate_of="c.pdf"),
+    ]
+    found = find_same_works(reviews)
+    assert found.first == {"a.pdf": "b.pdf", "c.pdf": "b.pdf"}
+    assert [each.duplicate_of for each in mark(reviews, found.to_json())] == ["b.pdf", "", "b.pdf", "b.pdf"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Smith, John", "John Smith", "J. Smith", "Smith JA", "J.A. Smith", "SMITH, J", "Smith et al."]
+)
+def test_a_surname_is_found_however_the_name_is_written(name: str) -> None:
+    assert surname(name) == "smith"
+
+
+def test_a_list_that_breaks_off_with_et_al_is_the_same_people() -> None:
+    assert same_authors(("Müller A et al.",), ("Anna Muller", "Ben Okafor"))
+    assert not same_authors(("Müller A",), ("Anna Muller", "Ben Okafor"))
+
+
+class Kept:
+    """A history and a database that keep what they are given."""
+
+    def __init__(self) -> None:
+        self.reviews: dict[str, Sequence[PaperReview]] = {}
+
+    def record(
+        self, reviews: Sequence[PaperReview], run_id: str, made_from: Mapping[str, Mapping[str, str]]
+    ) -> int:
+        self.reviews[f"history {run_id}"] = reviews
+        return len(reviews)
+
+    def replace_review(self, protocol: ReviewProtocol, reviews: Sequence[PaperReview], run_id: str) -> None:
+        self.reviews[f"database {run_id}"] = reviews
+
+
+def test_history_and_database_get_every_paper_with_duplicates_marked() -> None:
+    kept, log = Kept(), QuietLog()
+    first, second = known("a.pdf", doi="10.5555/x"), known("b.pdf", doi="10.5555/x")
+    reviews = (first, PaperReview(**{**second.__dict__, "claims": (claim(name="b.pdf"),)}))
+    result = sync.run(context(reviews=reviews, history=kept, database=kept, run={"run_id": "r1"}, log=log))
+    assert result.record["duplicates"] == {"b.pdf": "a.pdf"}
+    assert result.record["versions"] == 2
+    for where in ("history r1", "database r1"):
+        states = [(each.paper.id, each.state, each.duplicate_of, len(each.claims)) for each in kept.reviews[where]]
+        assert states == [("a.pdf", "reviewed", "", 0), ("b.pdf", "duplicate", "a.pdf", 0)]
+    assert any("b.pdf: the same work as a.pdf (same DOI)" in line for line in log.lines)
+
+
+def test_no_papers_at_all_is_no_error() -> None:
+    assert sync.run(context(reviews=())).record["duplicates"] == {}
