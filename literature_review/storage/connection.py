@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 APPLICATION_ID = 0x4C525632  # "LRV2", in the file's header: what `file` and other programs know it by
+
+_SMALLEST = 512  # bytes of the smallest database; SQLite takes some shorter files for empty and writes over them
 
 Warn = Callable[[str], None]
 
@@ -40,11 +43,16 @@ def open_to_read(path: str, busy_seconds: float) -> sqlite3.Connection | None:
     Where a run that died left its log (`-wal`), it is read along and left for the next writer. Raises
     StoreError for a file that is damaged, foreign or newer, and OSError for one that cannot be read.
     """
-    if not os.path.exists(path):
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
         return None
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder stands where the database belongs", path)
+    if 0 < found.st_size < _SMALLEST:
+        raise _damaged(path, f"{found.st_size} bytes")
     with translated(path, busy_seconds):
-        left_over = os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal") > 0
-        connection = _connect(path, "ro" if left_over else "rw", busy_seconds)
+        connection = _connect(path, "ro" if _log_is_left(path) else "rw", busy_seconds)
         try:
             if _version(path, connection) > 0:
                 return connection
@@ -96,6 +104,9 @@ def translated(path: str, busy_seconds: float) -> Iterator[None]:
         yield
     except sqlite.Error as error:
         raise _plain(path, busy_seconds, error) from error
+    except OverflowError as error:
+        why = f"the database takes no number that large ({error}); nothing was changed"
+        raise StoreError(f"{path}: {why}") from error
 
 
 def _sqlite() -> Any:
@@ -109,12 +120,18 @@ def _sqlite() -> Any:
     return sqlite3
 
 
+def _log_is_left(path: str) -> bool:
+    """True where a log holds what the file does not have yet: of a run that died, or of one that is writing."""
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 def _connect(path: str, mode: str, busy_seconds: float) -> sqlite3.Connection:
     """A bare connection in SQLite's `mode`. Threads may share it behind a lock; transactions are explicit."""
     from pathlib import Path
 
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, "a folder stands where the database belongs", path)
     uri = f"{Path(path).as_uri()}?mode={mode}"
     connection: sqlite3.Connection = _sqlite().connect(
         uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
@@ -211,10 +228,7 @@ def _plain(path: str, busy_seconds: float, error: sqlite3.Error) -> Exception:
             f"nothing was changed: wait for it to end, then run again"
         )
     if "not a database" in text or "malformed" in text or "encrypted" in text:
-        return StoreError(
-            f"{path} is damaged or is no SQLite database ({text}); it was left as it is: move it away and run "
-            f"again, what it held will be made again"
-        )
+        return _damaged(path, text)
     if "full" in text:
         return OSError(errno.ENOSPC, f"no room left for the database ({text}); what it had stays", path)
     if "disk I/O" in text:
@@ -225,3 +239,10 @@ def _plain(path: str, busy_seconds: float, error: sqlite3.Error) -> Exception:
         return PermissionError(errno.EACCES, "the database cannot be opened: see who may read and write it and "
                                "its folder", path)  # fmt: skip
     return StoreError(f"{path}: the database refused ({text}); nothing was changed")
+
+
+def _damaged(path: str, why: str) -> StoreError:
+    return StoreError(
+        f"{path} is damaged or is no SQLite database ({why}); it was left as it is: move it away and run again, "
+        f"what it held will be made again"
+    )

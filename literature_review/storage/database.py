@@ -60,8 +60,9 @@ class Database:
     """Keeps ports.ResultStore and ports.ReviewDatabase in one SQLite file, `path`.
 
     Thread-safe: one connection behind one lock, short transactions. Other processes may read at any time; a
-    second writer waits up to `busy_seconds`, then gets a StoreError. What a method that writes returned from
-    survives `kill -9` and loss of power; what raised changed nothing.
+    second writer waits up to `busy_seconds`, then gets a StoreError. (This process must not open the file by
+    other means meanwhile, to hash it, say: closing it again would drop the locks that SQLite holds.) What a
+    method that writes returned from survives `kill -9` and loss of power; what raised changed nothing.
 
     Nothing is made before the first write: constructing, and reading where there is no file, leave no trace.
     `warn` gets a line where the file system forces a slower journal. `now` gives the time of a run.
@@ -152,10 +153,13 @@ class Database:
 
     def _rows(self, sql: str, values: Row) -> list[Any]:
         """All rows of a query; none where there is no database yet."""
-        with self._lock, self._translated():
-            if self._connection is None:
-                self._connection = opening.open_to_read(self.path, self._busy_seconds)
-            return [] if self._connection is None else self._connection.execute(sql, values).fetchall()
+        with self._lock:
+            if self._connection is None and not os.path.exists(self.path):
+                return []  # without SQLite: a dry run over a new folder does not load it
+            with self._translated():
+                if self._connection is None:
+                    self._connection = opening.open_to_read(self.path, self._busy_seconds)
+                return [] if self._connection is None else self._connection.execute(sql, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -48,9 +48,7 @@ def test_a_failed_flush_of_the_folder_is_told(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "a").read_bytes() == b"new"
 
 
-def test_a_file_system_that_flushes_no_folders_is_no_failure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_that_flushes_no_folders_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some network file systems answer EINVAL: there is nothing to flush there."""
     monkeypatch.setattr(os, "fsync", failing_fsync(stat.S_ISDIR, errno.EINVAL))
     write_atomically(tmp_path / "a", b"new")
@@ -74,7 +72,8 @@ def test_no_room_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
     """A write that is cut short by the system is an OSError; the old file stays as it was."""
     pytest.importorskip("resource")
     write_atomically(tmp_path / "a", b"old")
-    ended = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path / "a")], timeout=60)
+    root = Path(__file__).resolve().parents[2]
+    ended = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path / "a")], timeout=60, cwd=root)
     assert ended.returncode == 7
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"

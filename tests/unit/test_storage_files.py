@@ -89,9 +89,7 @@ def test_a_file_in_the_place_of_a_parent_is_an_error(tmp_path: Path) -> None:
         write_atomically(tmp_path / "a" / "b", b"x")
 
 
-def test_an_interrupt_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while flushing: the old file is whole, the temporary one is gone."""
 
     def interrupted(descriptor: int) -> None:

@@ -84,9 +84,7 @@ def test_the_document_names_the_application_id() -> None:
 
 
 @pytest.mark.parametrize(("record", "table"), [(Claim, "claims"), (Passage, "passages")])
-def test_a_record_and_its_table_have_the_same_fields(
-    schema: sqlite3.Connection, record: type, table: str
-) -> None:
+def test_a_record_and_its_table_have_the_same_fields(schema: sqlite3.Connection, record: type, table: str) -> None:
     """A field added to the record is not forgotten in the database."""
     fields = {field.name for field in dataclasses.fields(record)}
     assert {name for name, _ in columns(schema, table)} - {"position"} == fields
