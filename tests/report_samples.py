@@ -141,8 +141,10 @@ _KEPT = ("id", "paper", "state", "status", "coverage", "not_assessed", "duplicat
 
 
 def _with_hostile_ids(report: Any) -> Any:
-    """Every paper's id gets a hostile text before it, the same one everywhere."""
-    ids = {paper["id"]: f"{HOSTILE[at % len(HOSTILE)]}/{paper['id']}" for at, paper in enumerate(report["papers"])}
+    """Every id gets a hostile text before it, the same one wherever it stands."""
+    names = [paper["id"] for paper in report["papers"]] + ["Q1", "Q2", *_REQUIREMENTS, *_SUBS, "E1", "E2", "I1"]
+    names += [claim["id"] for sub in _all_subs(report["questions"]) for claim in sub["claims"]]
+    ids = {name: f"{HOSTILE[at % len(HOSTILE)]}/{name}" for at, name in enumerate(dict.fromkeys(names))}
 
     def renamed(value: Any) -> Any:
         if isinstance(value, dict):
@@ -197,7 +199,8 @@ def _paper(number: int) -> dict[str, Any]:
     excluded = {
         "included": False, "criterion": ("E1", "E2")[number // 10 % 2], "page": 1,
         "reason": "the passage names the group that the criterion excludes",
-        "quote": "We enrolled children aged 8 to 15 years with high blood pressure.",
+        "quote": ("We enrolled children aged 8 to 15 years with high blood pressure.",
+                  "This review collects what earlier trials have found.")[number // 10 % 2],
     }  # fmt: skip
     return {
         "id": f"{'trials' if number % 2 else 'cohorts'}/{name.lower()}_{year}_{number:03}.pdf",

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from literature_review.reports.html_parts import ELSEWHERE, folded, paper_link, place, quotation, score
+from literature_review.reports.html_parts import (
+    ELSEWHERE,
+    folded,
+    paper_link,
+    paper_names,
+    place,
+    quotation,
+    score,
+)
 from literature_review.reports.html_text import count, shown
 from literature_review.reports.report_view import Record, ReportView, Row
+
+_TURNED_DOWN = '<b class="rejected">turned down</b> · '
 
 
 def claim_list(claims: Sequence[tuple[str, Record]], limit: int, view: ReportView, title: str) -> str:
@@ -32,25 +42,24 @@ def _claim(anchor: str, claim: Record, view: ReportView) -> str:
         f"direction: {shown(claim.get('direction') or 'unknown', 40)}",
         "second look at a rejected claim" if claim.get("appeal_of") else "",
     ]
+    return f'<li id="{anchor}">{_found(claim, " · ".join(filter(None, facts)), view)}</li>'
+
+
+def _found(record: Record, facts: str, view: ReportView) -> str:
+    """Quote and reason beside source and facts."""
+    quote = quotation(record, view.paper(str(record["paper"])).get("language"))
     return (
-        f'<li id="{anchor}">{quotation(claim)}\n<div class="about">{_source(claim, view)}\n'
-        f'<p class="facts">{" · ".join(filter(None, facts))}</p>\n'
-        f'<p class="reason">{shown(claim.get("reason"))}</p></div></li>'
+        f'<div>{quote}\n<p class="reason">{shown(record.get("reason"))}</p></div>\n'
+        f'<div><p class="source">{paper_link(view, record["paper"])}<br>{place(record)}</p>\n'
+        f'<p class="facts">{facts}</p></div>'
     )
-
-
-def _source(record: Record, view: ReportView) -> str:
-    return f'<p class="source">{paper_link(view, record["paper"])}<br>{place(record)}</p>'
 
 
 def passage_list(row: Row, view: ReportView, title: str) -> str:
     """The nearest passages that were turned down, each with score and reason: open for a gap, else folded."""
     nearest, limit = row.sub.get("nearest") or (), view.rejected_in_full
     items = "\n".join(
-        f'<li>{quotation(passage)}\n<div class="about">{_source(passage, view)}\n'
-        f'<p class="facts"><b class="rejected">turned down</b> · {score(passage)}</p>\n'
-        f'<p class="reason">{shown(passage.get("reason"))}</p></div></li>'
-        for passage in nearest[:limit]
+        f"<li>{_found(passage, _TURNED_DOWN + score(passage), view)}</li>" for passage in nearest[:limit]
     )
     if not items:
         return ""
@@ -58,6 +67,15 @@ def passage_list(row: Row, view: ReportView, title: str) -> str:
     if row.status == "gap":
         return f'<h4 class="label">{title}</h4>\n{body}'
     return folded(f"{title} ({len(nearest):,})", body)
+
+
+def unknown(row: Row, view: ReportView) -> str:
+    """The papers about which nothing can be said for this sub-requirement; nothing where there are none."""
+    papers = list(row.sub.get("not_assessed") or ())
+    if not papers:
+        return ""
+    said = f"{count(len(papers), 'paper')} not assessed, so not counted as having no evidence"
+    return f'<p class="unknown"><b>Not known.</b> {said}: {paper_names(view, papers)}.</p>\n'
 
 
 def more(number: int, what: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from literature_review.reports.html_claims import claim_items, claim_list, more, passage_list
+from literature_review.reports.html_claims import claim_items, claim_list, more, passage_list, unknown
 from literature_review.reports.html_parts import badge, bar, folded, section, table
 from literature_review.reports.html_text import count, shown
 from literature_review.reports.report_view import Record, ReportView, Row
@@ -57,9 +57,10 @@ def _sub_requirement(row: Row, view: ReportView) -> str:
         return f'<div class="sub pointer">{heading}<p class="note">No approved claim: {link}.</p></div>'
     upheld, limit = row.upheld(), view.claims_in_full
     rest = claim_items(upheld[OPEN_CLAIMS:limit], view)
+    open_question = unknown(row, view) if row.status == "partial" else ""
     return (
         f'<article class="sub {row.status}" id="{row.anchor}">{heading}\n'
-        f'<p class="why">{shown(row.sub.get("reason"))}</p>\n'
+        f'<p class="why">{shown(row.sub.get("reason"))}</p>\n{open_question}'
         f"{claim_items(upheld[:OPEN_CLAIMS], view)}"
         f"{folded(count(len(upheld[OPEN_CLAIMS:limit]), 'more claim'), rest)}{more(len(upheld) - limit, 'claim')}"
         f"{claim_list(row.rejected(), view.rejected_in_full, view, 'Claims that were rejected')}"

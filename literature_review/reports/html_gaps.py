@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from literature_review.reports.html_claims import claim_list, passage_list
-from literature_review.reports.html_parts import paper_names, section
+from literature_review.reports.html_claims import claim_list, passage_list, unknown
+from literature_review.reports.html_parts import section
 from literature_review.reports.html_text import count, listed, shown
 from literature_review.reports.report_view import ReportView, Row
 
@@ -39,7 +39,7 @@ def _gap(row: Row, view: ReportView) -> str:
         f'<article class="sub gap" id="{row.anchor}">\n<p class="where">{where}</p>\n'
         f'<h3 dir="auto"><span class="id">{shown(sub["id"], 40)}</span> {shown(sub.get("text"), 400)}</h3>\n'
         f'<p class="why"><b>Why it is a gap.</b> {shown(sub.get("reason") or "No reason was given.")}</p>\n'
-        f'<p class="looked"><b>What was looked at.</b> {looked_at(row)}</p>\n{_unknown(row, view)}'
+        f'<p class="looked"><b>What was looked at.</b> {looked_at(row)}</p>\n{unknown(row, view)}'
         f"{claim_list(row.rejected(), view.rejected_in_full, view, 'Claims that were rejected')}"
         f"{passage_list(row, view, 'Nearest passages, turned down')}</article>"
     )
@@ -58,11 +58,3 @@ def looked_at(row: Row) -> str:
     words = row.sub.get("keywords") or ()
     sought = f" Words that matter most: {shown(', '.join(map(str, words)), 200)}." if words else ""
     return f"{count(assessed, 'paper')}: {listed(filter(None, outcomes))}.{sought}"
-
-
-def _unknown(row: Row, view: ReportView) -> str:
-    unknown = list(row.sub.get("not_assessed") or ())
-    if not unknown:
-        return ""
-    papers = f"{count(len(unknown), 'paper')} not assessed, so not counted as having no evidence"
-    return f'<p class="unknown"><b>Not known.</b> {papers}: {paper_names(view, unknown)}.</p>\n'

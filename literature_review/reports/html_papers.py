@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from literature_review.reports.html_parts import (
-    ELSEWHERE,
     badge,
     folded,
     identifier,
@@ -72,7 +71,7 @@ def _by_criterion(view: ReportView) -> str:
 
 def _limited(papers: Sequence[Record]) -> tuple[Sequence[Record], str]:
     left = len(papers) - LISTED
-    return papers[:LISTED], f'<p class="note">{count(left, "more paper")} {ELSEWHERE}.</p>' if left > 0 else ""
+    return papers[:LISTED], f'<p class="note">{count(left, "more paper")} in the JSON report.</p>' if left > 0 else ""
 
 
 def _excluded(view: ReportView) -> str:
@@ -132,7 +131,7 @@ def _related(view: ReportView) -> str:
         for other, relation in (paper.get("related") or {}).items()
     ]
     return _fold_long(
-        len(pairs), "related pair", table("Related papers", ("Paper", "is", "of"), pairs[:LISTED])
+        len(pairs), "related pair", table("Related papers", ("Paper", "Relation", "To"), pairs[:LISTED])
     )
 
 
@@ -150,7 +149,7 @@ def _hidden(view: ReportView) -> str:
 def papers(view: ReportView) -> str:
     """The section with the list of all papers, in the report's order."""
     left = len(view.papers) - PAPERS_LISTED
-    note = f'<p class="note">{count(left, "more paper")} {ELSEWHERE}.</p>' if left > 0 else ""
+    note = f'<p class="note">{count(left, "more paper")} in the JSON report.</p>' if left > 0 else ""
     body = f'<ol class="papers">\n{"".join(_entries(view))}</ol>{note}' if view.papers else ""
     none = '<p class="empty">No papers were found.</p>'
     return section("papers", "Papers", _fold_long(len(view.papers), "paper", body) or none)

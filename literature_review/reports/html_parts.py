@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from literature_review.reports.report_view import Record, ReportView
 QUOTE_LIMIT = 1500  # characters; the JSON and CSV reports have every quote whole
 CONTEXT_LIMIT = 220
 NAMES_LISTED = 12
+_LANGUAGE = re.compile("[a-z]{2,3}")
 ELSEWHERE = "in the JSON and CSV reports"
 
 STATE_WORDS = {
@@ -63,13 +65,15 @@ def identifier(value: Any) -> str:
     return f'<code class="id">{shown(value, 160)}</code>'
 
 
-def quotation(record: Record) -> str:
-    """A claim's or passage's quote, marked, within its greyed context."""
+def quotation(record: Record, language: Any = None) -> str:
+    """A claim's or passage's quote, marked, within its greyed context. `language`: ISO 639 code of the paper."""
     context = record.get("context") or {}
     before = shown(words_before(str(context.get("before") or ""), CONTEXT_LIMIT), CONTEXT_LIMIT + 9)
     after = shown(words_after(str(context.get("after") or ""), CONTEXT_LIMIT), CONTEXT_LIMIT + 9)
+    known = isinstance(language, str) and language != "en" and _LANGUAGE.fullmatch(language)
+    tongue = f' lang="{language}"' if known else ""
     return (
-        f'<blockquote dir="auto"><span class="context">{before}</span>'
+        f'<blockquote dir="auto"{tongue}><span class="context">{before}</span>'
         f"<mark>{shown(record.get('quote'), QUOTE_LIMIT)}</mark>"
         f'<span class="context">{after}</span></blockquote>'
     )
@@ -101,12 +105,13 @@ def folded(title: str, body: str) -> str:
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], css: str = "plain") -> str:
     """A table in a box that scrolls; the first cell of a row heads it. Nothing where there are no rows.
 
-    `columns` and `rows` are HTML, `caption` is text.
+    `rows` are HTML; `caption` and `columns` are words of the page's own.
     """
-    body = "".join(
-        f'<tr><th scope="row">{head}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n"
-        for head, *cells in rows
-    )
+    labels = [f' data-label="{column}"' for column in columns[1:]]  # a narrow screen shows them, not the head
+    body = ""
+    for head, *cells in rows:
+        drawn = "".join(f"<td{label}>{cell}</td>" for label, cell in zip(labels, cells, strict=True))
+        body += f'<tr><th scope="row">{head}</th>{drawn}</tr>\n'
     heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
     drawn = f'<table class="{css}"><thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table>'
     return scrolling(caption, drawn) if body else ""

@@ -13,6 +13,7 @@ SCRIPT = """
   var blocks = Array.prototype.slice.call(document.querySelectorAll(".sub")).map(function (block) {
     return {
       block: block,
+      counts: !block.classList.contains("pointer"),
       head: Array.prototype.map.call(block.querySelectorAll("h3, h5, .where, .why"), read).join(" "),
       items: Array.prototype.map.call(block.querySelectorAll(".claims > li"), function (item) {
         return { item: item, text: read(item) };
@@ -21,7 +22,7 @@ SCRIPT = """
   });
   function read(node) { return node.textContent.toLowerCase().replace(/\\s+/g, " "); }
   function apply() {
-    var wanted = read({ textContent: words.value }).trim(), shown = 0;
+    var wanted = read({ textContent: words.value }).trim(), shown = 0, all = 0;
     blocks.forEach(function (entry) {
       var whole = entry.head.indexOf(wanted) >= 0, some = 0;
       entry.items.forEach(function (claim) {
@@ -32,9 +33,12 @@ SCRIPT = """
         if (folded && wanted && !whole && fits) { folded.open = true; }
       });
       entry.block.hidden = !(whole || some);
-      if (whole || some) { shown += 1; }
+      if (entry.counts) { all += 1; shown += whole || some ? 1 : 0; }
     });
-    found.textContent = wanted ? shown + " of " + blocks.length + " sub-requirements" : "";
+    document.querySelectorAll(".requirement").forEach(function (group) {
+      group.hidden = !group.querySelector(".sub:not([hidden])");
+    });
+    found.textContent = wanted ? shown + " of " + all + " sub-requirements" : "";
   }
   if (bar && blocks.length) {
     bar.hidden = false;

@@ -22,6 +22,7 @@ KEY_ORDER = (
     "score", "scores", "coverage", "direction", "reason", "appeal_of", "claims", "context", "before",
     "after", "nearest", "cells", "not_assessed",
 )  # fmt: skip
+_LEAVES = (str, int, type(None))
 _RANK = {key: rank for rank, key in enumerate(KEY_ORDER)}
 
 
@@ -46,12 +47,15 @@ def encode(report: Mapping[str, Any]) -> bytes:
 
 
 def _plain(value: Any, place: str) -> Any:
-    if value is None or isinstance(value, (str, bool, int)):
+    if isinstance(value, _LEAVES):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _plain(value[key], f"{place}.{key}") for key in _ordered(value, place)}
+        return {
+            key: item if isinstance(item := value[key], _LEAVES) else _plain(item, f"{place}.{key}")
+            for key in _ordered(value, place)
+        }
     if isinstance(value, (list, tuple)):
         return [_plain(item, f"{place}[{number}]") for number, item in enumerate(value)]
     raise TypeError(f"{place}: {type(value).__name__} is no JSON data")

@@ -26,7 +26,7 @@ pytestmark = [
 SECONDS = 90
 
 
-def browse(text: str, folder: Path) -> tuple[str, list[str]]:
+def browse(text: str, folder: Path, *more: str) -> tuple[str, list[str]]:
     """The page's DOM after loading, as the browser writes it out, and the lines of its console."""
     (folder / "report.html").write_bytes(text.encode("utf-8"))
     options = (
@@ -35,7 +35,7 @@ def browse(text: str, folder: Path) -> tuple[str, list[str]]:
     )
     command = [str(CHROMIUM), *options.split(), f"--user-data-dir={folder / 'profile'}"]
     done = subprocess.run(
-        [*command, (folder / "report.html").as_uri()],
+        [*command, *more, (folder / "report.html").as_uri()],
         capture_output=True, timeout=SECONDS, check=True, env={**os.environ, "HOME": str(folder)},
     )  # fmt: skip
     console = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if ":CONSOLE" in line]
@@ -81,3 +81,19 @@ def test_the_filter_appears_where_the_script_runs(tmp_path: Path) -> None:
     assert '<div id="filter" role="search" hidden>' in text
     dom, _ = browse(text, tmp_path)
     assert re.search(r'<div id="filter" role="search">', dom)
+
+
+def test_the_filter_leaves_what_has_the_words_and_opens_what_hides_it(tmp_path: Path) -> None:
+    """Typed by a script of the test's own, with the policy taken out to let it."""
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page(sample_report()))
+    typed = (
+        "<script>words.value = ' NINE  participants'; words.dispatchEvent(new Event('input'));"
+        "setTimeout(function () { var left = document.querySelectorAll('.sub:not([hidden])');"
+        "document.body.dataset.left = left.length + ' ' + left[0].querySelector('h5').textContent;"
+        "document.body.dataset.folded = left[0].querySelectorAll('details:not([open])').length; }, 500)</script>"
+    )
+    dom, console = browse(text.replace("</body>", typed + "</body>"), tmp_path, "--virtual-time-budget=3000")
+    assert console == []
+    assert re.search(r'data-left="1 covered S4.2 Complaints', dom)
+    assert 'data-folded="0"' in dom
+    assert "1 of 11 sub-requirements</output>" in dom

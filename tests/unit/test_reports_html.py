@@ -262,3 +262,37 @@ def test_states_and_papers_that_the_page_does_not_know_are_shown_and_do_no_harm(
     text = page(report)
     assert "gone" in text
     assert "<b>odd" not in text
+
+
+def test_a_quote_in_another_language_says_so_and_an_odd_code_is_left_out() -> None:
+    report = sample_report()
+    claims = next(subs(report))["claims"]
+    by_id = {paper["id"]: paper for paper in report["papers"]}
+    by_id[claims[0]["paper"]]["language"] = "de"
+    by_id[claims[1]["paper"]]["language"] = 'x" onclick="y'
+    languages = [attrs.get("lang") for tag, attrs in Tree(page(report)).tags if tag == "blockquote"]
+    assert set(languages) == {None, "de"}
+
+
+def test_words_and_their_grounds_have_the_contrast_of_wcag_aa() -> None:
+    """At least 4.5 to 1 for every pair of colours that meet, in the light and in the dark."""
+    style = page(empty_report())
+    for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]:
+        colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+        pairs = [(words, ground) for words in ("ink", "soft", "link") for ground in ("page", "sheet", "faint")]
+        for state in ("covered", "partial", "gap"):
+            pairs += [(f"{state}-ink", state), (f"{state}-text", f"{state}-tint"), (f"{state}-text", "sheet")]
+        for words, ground in [*pairs, ("mark-ink", "mark")]:
+            assert contrast(colour[words], colour[ground]) >= 4.5, (words, ground)
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of WCAG 2.2, from relative luminance."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
