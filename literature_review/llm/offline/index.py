@@ -80,11 +80,11 @@ class EvidenceIndex:
 
     def _scored(self, question: str, keywords: Sequence[str]) -> list[tuple[float, Place]]:
         query = self._query(question, keywords)
-        learnt = weights.WITH_KEYWORDS if query.focused else weights.QUESTION_ALONE
-        prior = weights.PRIOR_WITH_KEYWORDS if query.focused else weights.PRIOR_QUESTION_ALONE
+        learnt = weights.blended(weights.FOCUSED if query.focused else weights.OPEN, self.reporting)
+        prior = weights.blended(weights.FOCUSED_PRIOR if query.focused else weights.OPEN_PRIOR, self.reporting)
         return [
             (sum(map(mul, learnt, features)) + sum(map(mul, prior, place.signs)), place)
-            for place, features in query.matches(self.reporting)
+            for place, features in query.matches()
         ]
 
 

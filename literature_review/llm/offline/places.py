@@ -10,21 +10,25 @@ from itertools import accumulate
 from math import log
 from typing import NamedTuple
 
-from .sections import NEVER_EVIDENCE, Part, mark_excluded, parts_of
+from .sections import HEADING, NEVER_EVIDENCE, Part, mark_excluded, parts_of
 from .sentences import Span, split_sentences
 from .signs import BINDING, CITED, COMPARED, FOUND, HEDGED, PLANNED, SIGNIFICANT, STATISTIC
-from .tokens import stems
+from .tokens import stem_set, stems
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _REFERS = re.compile(r"\b(?:Table|Fig|Figure)s?\b")
-_WORDS_OF_SIGNS = COMPARED | SIGNIFICANT | FOUND | HEDGED | PLANNED | BINDING
 
+_GROUPS = stem_set("group groups arm arms control placebo between vs versus both treatment intervention")
+_START = stem_set("baseline randomized enrolled screened age sex eligible recruited withdrew characteristics demographic")
 SIGNS = (
-    "statistic", "significant", "compared", "compared twice", "found", "planned", "hedged", "cited", "refers", "numbers",
-    "dense", "place", "place squared", "abstract results", "abstract conclusion", "abstract other", "introduction", "methods",
-    "results", "discussion", "conclusion", "length", "length squared", "fragment", "binding",
+    "statistic", "statistics", "significant", "compared", "compared twice", "found", "planned", "hedged", "groups",
+    "start", "cited", "refers", "numbers", "percent", "dense", "place", "place squared",
+    "abstract results", "abstract conclusion", "abstract other", "introduction", "methods", "results", "discussion",
+    "conclusion", "length", "length squared", "fragment", "binding", "end",
 )  # fmt: skip
-"""Names of a place's signs; all but the last four count only as far as the text reports results at all."""
+"""Names of a place's signs."""
+
+_WORDS_OF_SIGNS = COMPARED | SIGNIFICANT | FOUND | HEDGED | PLANNED | BINDING | _GROUPS | _START
 
 
 class Place(NamedTuple):
@@ -35,6 +39,7 @@ class Place(NamedTuple):
     part: Part
     words: list[str]
     present: frozenset[str]
+    head: frozenset[str]
     reports: float
     signs: tuple[float, ...]
 
@@ -65,7 +70,7 @@ def _role_signs(part: Part) -> tuple[float, ...]:
         kind = f"abstract {part.role}" if part.role in ("results", "conclusion") else "abstract other"
     else:
         kind = part.role
-    return tuple(1.0 if name == kind else 0.0 for name in SIGNS[13:21])
+    return tuple(1.0 if name == kind else 0.0 for name in SIGNS[17:25])
 
 
 def _density(strong: Sequence[float], around: int = 4) -> list[float]:
@@ -104,22 +109,24 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
     ]
     reporting, dense, length = reporting_of(strong), _density(strong), max(1, len(text))
     places = []
+    head: frozenset[str] = frozenset()
     for i, (start, end) in enumerate(spans):
         if parts[i].section in NEVER_EVIDENCE:
+            if parts[i].section == HEADING:
+                head = present[i]
             continue
         seen, at = told[i], start / length
         significant, compared = len(seen & SIGNIFICANT), len(seen & COMPARED)
         size = log((end - start) / 150.0)
-        reported = (
-            1.0 if statistics[i] else 0.0, 1.0 if significant else 0.0, 1.0 if compared else 0.0,
-            1.0 if compared > 1 else 0.0, 1.0 if seen & FOUND else 0.0, 1.0 if seen & PLANNED else 0.0,
-            1.0 if seen & HEDGED else 0.0, 1.0 if cited[i] else 0.0, 1.0 if refers[i] else 0.0,
-            min(numbers[i], 6) / 6.0, dense[i], at, at * at, *_role_signs(parts[i]),
-        )  # fmt: skip
         signs = (
-            *(reporting * sign for sign in reported),
-            size, size * size, 1.0 if len(words[i]) < 5 else 0.0, 1.0 if seen & BINDING else 0.0,
+            1.0 if statistics[i] else 0.0, 1.0 if statistics[i] > 1 else 0.0, 1.0 if significant else 0.0,
+            1.0 if compared else 0.0, 1.0 if compared > 1 else 0.0, 1.0 if seen & FOUND else 0.0,
+            1.0 if seen & PLANNED else 0.0, 1.0 if seen & HEDGED else 0.0, 1.0 if seen & _GROUPS else 0.0,
+            1.0 if seen & _START else 0.0, 1.0 if cited[i] else 0.0, 1.0 if refers[i] else 0.0,
+            min(numbers[i], 6) / 6.0, 1.0 if "%" in text[start:end] else 0.0, dense[i], at, at * at,
+            *_role_signs(parts[i]), size, size * size, 1.0 if len(words[i]) < 5 else 0.0,
+            1.0 if seen & BINDING else 0.0, 1.0 if text[end - 1] in ".;" else 0.0,
         )  # fmt: skip
         reports = min(1.0, 0.5 * (statistics[i] > 0) + 0.4 * (significant > 0) + 0.3 * (compared > 0))
-        places.append(Place(start, end, parts[i], words[i], present[i], reports, signs))
+        places.append(Place(start, end, parts[i], words[i], present[i], head, reports, signs))
     return places, reporting

@@ -13,8 +13,8 @@ MOST_WORDS = 400
 """Words of a question that count; a longer one keeps its first."""
 
 MATCHES = (
-    "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus best", "focus reported", "focus results",
-    "rest", "rest before", "rest reported", "dense", "numbers",
+    "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus after", "focus head", "focus best",
+    "focus best fourth", "focus reported", "focus results", "rest", "rest before", "rest reported", "dense", "numbers",
 )  # fmt: skip
 
 ANSWERS = ("best", "best squared", "pairs", "whole", "rest there", "rest whole")
@@ -75,7 +75,7 @@ class Query:
             present = present | self._stands_for[word]
         return present
 
-    def matches(self, reporting: float) -> Iterator[tuple[Place, tuple[float, ...]]]:
+    def matches(self) -> Iterator[tuple[Place, tuple[float, ...]]]:
         """Each place that shares a word with the question, and how it matches (see MATCHES)."""
         focus, rest = self._focus, self._rest
         in_focus = [focus.share(present & focus.terms) for present in self._present]
@@ -85,14 +85,18 @@ class Query:
             share, other = in_focus[i], in_rest[i]
             if not share and not other:
                 continue
-            present, reports = self._present[i], reporting * place.reports
+            present, reports = self._present[i], place.reports
             before = focus.share((self._present[i - 1] - present) & focus.terms) if i else 0.0
+            after = in_focus[i + 1] if i + 1 < len(in_focus) else 0.0
+            head = focus.share((place.head - present) & focus.terms) if place.head else 0.0
             text = f" {' '.join(place.words)} " if self._pairs and share else ""
             pairs = sum([pair in text for pair in self._pairs]) / len(self._pairs) if text else 0.0
             yield place, (
-                share, share * share, 1.0 if share > 0.99 else 0.0, pairs, before, share / best, share * reports,
-                share * reporting * (place.part.role == "results"), other, in_rest[i - 1] if i else 0.0, other * reports,
-                len(present) / (len(place.present) + 3.0), len(present & self._numbers) / (len(self._numbers) or 1),
+                share, share * share, 1.0 if share > 0.99 else 0.0, pairs, before, after, head, share / best,
+                (share / best) ** 4,
+                share * reports, share * (place.part.role == "results"), other, in_rest[i - 1] if i else 0.0,
+                other * reports, len(present & focus.terms) / (len(place.present) + 5.0),
+                len(present & self._numbers) / (len(self._numbers) or 1),
             )  # fmt: skip
 
     def answers(self, reporting: float) -> tuple[float, ...]:

@@ -118,18 +118,18 @@ _GRATITUDE = re.compile(
 )
 
 
+def _heading_name(line: str) -> str:
+    """A heading without numbering, marks and case: what the lexicon knows it by."""
+    rest = _NUMBERING.sub("", _PREFIX.sub("", line)).replace(":", "", 1).replace("'", "").replace("\u2019", "")
+    return " ".join(_NOT_LETTERS.sub(" ", rest.lower()).split()).removesuffix(" continued")
+
+
 def heading_kind(line: str) -> Part | None:
     """What a heading line announces, or None where the line is no heading that says so."""
-    prefix = _PREFIX.match(line)
-    rest = line[prefix.end() :] if prefix else _NUMBERING.sub("", line)
-    rest = _NUMBERING.sub("", rest)
-    name = " ".join(
-        _NOT_LETTERS.sub(" ", rest.replace(":", "", 1).replace("'", "").replace("\u2019", "").lower()).split()
-    )
-    name = name.removesuffix(" continued")
+    prefix, name = _PREFIX.match(line), _heading_name(line)
     role = _KIND.get(name)
     if role is None and (prefix or name.count(" ") < 5):
-        role = next((kind for word, kind in _WORDY_KIND if word in name), None)
+        role = next((kind for word, kind in _WORDY_KIND if f" {word}" in f" {name}"), None)
     if prefix is None:
         return Part(role, role) if role else None
     if prefix.group(1) == "TITLE":
@@ -158,7 +158,7 @@ _FIRM = {
     "results",
     "findings",
 }
-_BODY_ORDER = (UNKNOWN, ABSTRACT, INTRODUCTION, METHODS, RESULTS, DISCUSSION, CONCLUSION)
+
 
 
 def _settled(found: Part, before: Part, firm: bool) -> Part:
@@ -168,7 +168,8 @@ def _settled(found: Part, before: Part, firm: bool) -> Part:
     back to methods, nor forward to results.
     """
     if found.role == UNKNOWN:
-        return found if before.section == ABSTRACT and found.section != ABSTRACT else before
+        leaves = before.section == ABSTRACT and found.section != ABSTRACT
+        return found if leaves or before.section in NEVER_EVIDENCE else before
     if firm or found.section in (ABSTRACT, THANKS, REFERENCES, CONTENTS, FRONT) or before.role == UNKNOWN:
         return found
     if found.role == METHODS and before.role in (RESULTS, DISCUSSION, CONCLUSION):
@@ -197,31 +198,52 @@ def _headings(text: str, spans: Sequence[Span]) -> dict[int, Part]:
             kind = heading_kind(text[start:end])
             if kind is not None:
                 found[i] = kind
+
     return found
+
+
+_REACH = {FRONT: 400, THANKS: 2_500, CONTENTS: 20_000}
+"""Characters behind its heading that a side matter can fill: the next part may have no heading of its own."""
+
+
+def _is_paper(headings: dict[int, Part]) -> bool:
+    """Whether headings show a paper: elsewhere "Disclosure" or "Definitions" head what matters."""
+    return len({kind.role for kind in headings.values()} & {INTRODUCTION, METHODS, RESULTS, DISCUSSION, REFERENCES}) > 1
+
+
+def _inline_part(text: str, start: int, current: Part) -> Part:
+    """The part that words such as "Results:" at the start of a sentence open in an abstract."""
+    found = _INLINE.match(text, start)
+    role = _KIND.get(found.group(1).lower()) if found else None
+    if role is None:
+        return current
+    return Part(role if role in (THANKS, FRONT) else ABSTRACT, role)
 
 
 def parts_of(text: str, spans: Sequence[Span]) -> list[Part]:
     """The part of each sentence of `spans`, as its headings tell; UNKNOWN before the first of them."""
     headings = _headings(text, spans)
+    if not _is_paper(headings):
+        headings = {i: kind for i, kind in headings.items() if kind.role != THANKS}
     ahead = Counter(kind.section for kind in headings.values())
-    current, out, opened = Part(UNKNOWN, UNKNOWN), [], -1
-    for i, (start, _) in enumerate(spans):
+    unknown = current = Part(UNKNOWN, UNKNOWN)
+    out, opened = [], 0
+    for i, (start, end) in enumerate(spans):
         found = headings.get(i)
         if found is not None:
             ahead[found.section] -= 1
-            if found.section == ABSTRACT:
-                opened = start
-            line = text[start : spans[i][1]]
-            name = _NOT_LETTERS.sub("", _NUMBERING.sub("", _PREFIX.sub("", line)).lower()).strip()
+            name = _heading_name(text[start:end])
             found = _in_abstract(found, ahead, current.section == ABSTRACT and start - opened < 4_000)
+            if found.section != ABSTRACT or current.section != ABSTRACT:
+                opened = start
             current = _settled(found, current, name in _FIRM)
             out.append(Part(HEADING, HEADING))
-        else:
-            inline = _INLINE.match(text, start) if current.section in (ABSTRACT, UNKNOWN) else None
-            if inline is not None:
-                role = _KIND.get(inline.group(1).lower(), current.role)
-                current = Part(role if role in (THANKS, FRONT) else ABSTRACT, role)
-            out.append(current)
+            continue
+        if end - opened > _REACH.get(current.section, len(text)):
+            current = unknown
+        if current.section in (ABSTRACT, UNKNOWN):
+            current = _inline_part(text, start, current)
+        out.append(current)
     return out
 
 

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-WITH_KEYWORDS = (3.0, 0, 1, 1, 0.5, 1, 2, 1, 1, 0.3, 1, 1, 0.5)
-QUESTION_ALONE = WITH_KEYWORDS
-PRIOR_WITH_KEYWORDS = (
-    1,
-    1,
-    0.5,
-    0.2,
-    0.2,
-    -0.3,
-    -0.2,
-    -0.5,
-    0,
-    0.5,
-    1,
-    0,
-    0,
-    1,
-    0.5,
-    0,
-    -1,
-    -1,
-    1,
-    0,
-    0,
-    0,
-    0,
-    -1,
-    0.2,
-)
-PRIOR_QUESTION_ALONE = PRIOR_WITH_KEYWORDS
+Weights = tuple[float, ...]
+
+FOCUSED: tuple[Weights, Weights] = ((3.0,) * 16, (3.0,) * 16)
+OPEN = FOCUSED
+FOCUSED_PRIOR: tuple[Weights, Weights] = ((0.0,) * 30, (0.0,) * 30)
+OPEN_PRIOR = FOCUSED_PRIOR
 COVERAGE = (3.0, 2.0, 1.0, 2.0, 1.0, 3.0)
 COVERAGE_BIAS = -7.0
 COVERED = 0.5
 PARTIAL = 0.25
+
+
+def blended(pair: tuple[Weights, Weights], reporting: float) -> Weights:
+    """The weights between those of a text that reports no results and those of one that does."""
+    plain, full = pair
+    return tuple(low + reporting * (high - low) for low, high in zip(plain, full, strict=True))
