@@ -154,9 +154,7 @@ def _with_duplicates(papers: list[PaperFile]) -> tuple[PaperFile, ...]:
 def _not_permitted(error: OSError) -> UnreadablePaperError:
     if isinstance(error, FileNotFoundError):
         return UnreadablePaperError("missing", "The file is gone, or a link that leads nowhere: put it back.")
-    return UnreadablePaperError(
-        "not_permitted", f"It cannot be opened ({error.strerror}): allow this user to read it."
-    )
+    return UnreadablePaperError("not_permitted", f"It cannot be opened ({error.strerror}): allow this user to read it.")
 
 
 def _outside() -> UnreadablePaperError:

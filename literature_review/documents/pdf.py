@@ -135,9 +135,7 @@ def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:
     return bytes(memoryview(buffer).cast("B")[: 2 * max(written - 1, 0)])
 
 
-def _marked(
-    units: bytes, count: int, text_page: int, look: pdf_hidden.PageLook, number: int, reading: _Reading
-) -> str:
+def _marked(units: bytes, count: int, text_page: int, look: pdf_hidden.PageLook, number: int, reading: _Reading) -> str:
     """The page's text with marks around what is hidden; without any where that is an OCR layer."""
     reasons = pdf_hidden.hidden_characters(text_page, count, look)
     visible = count - sum(map(bool, reasons))

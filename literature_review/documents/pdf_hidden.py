@@ -14,6 +14,7 @@ and the page is named as an OCR layer.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,9 +23,11 @@ from literature_review.documents.pdfium import Box, Colour, Matrix
 
 TINY_POINTS = 1.5
 _USUAL_PAGE = 600.0  # points; smaller pages are shown larger
+_MOST_HEIGHT = 1.3  # of a line's letters, in parts of the font's size
 _WHITE = 245  # a channel from here on reads as white
 _TRANSPARENT = 12  # of 255
 _INVISIBLE_MODE = 3
+_UPRIGHT_POINTS = 0.01  # rounding, not a turn
 _STROKE_ONLY = (1, 5)
 _ORDINARY_MODES = {-1, 0, 2}
 _OCR_SHARE = 0.8
@@ -64,52 +67,76 @@ class _Painted:
 
 def look_at(page: int, page_box: Box, want_pictures: bool = False) -> PageLook:
     """Which text objects of the page nobody sees. `page_box`: what is shown of it, in page space."""
-    objects = pdfium.page_objects(page)
-    groups = list(_groups(objects, _SAME, 1.0, 0))
+    groups = _groups(page)
     texts = sum(len(group.texts) for group in groups)
     if not want_pictures and not any(_is_suspect(group, page_box) for group in groups):
         return PageLook({}, texts, {}, 0.0)
-    painted = list(_flatten(objects, _SAME, 1.0, 0))
+    painted = list(_flatten(pdfium.page_objects(page), _SAME, 1.0, 0))
     hidden = dict(_hidden(painted, page_box))
     boxes = {one.address: one.box for one in painted if one.address in hidden}
     pictures = sum(_shared_area(one.box, page_box) for one in painted if one.kind == pdfium.IMAGE)
     return PageLook(hidden, texts, boxes, min(pictures / max(_area(page_box), 1e-9), 1.0))
 
 
-def _groups(objects: list[int], matrix: Matrix, scale: float, depth: int) -> Iterator[_Group]:
+def _groups(page: int) -> list[_Group]:
     """The texts of the page, and those of each form on it."""
-    modes = list(map(pdfium.render_mode, objects))
-    yield _Group([one for one, mode in zip(objects, modes, strict=True) if mode >= 0], set(modes), matrix, scale)
-    if depth < _MAX_DEPTH and -1 in modes:
-        for one, mode in zip(objects, modes, strict=True):
-            if mode < 0 and pdfium.object_type(one) == pdfium.FORM:
-                inner = pdfium.matrix(one)
-                moved = _product(inner, matrix)
-                yield from _groups(pdfium.form_objects(one), moved, scale * _scale(inner), depth + 1)
+    groups: list[_Group] = []
+    waiting: list[tuple[list[int], tuple[int, ...]]] = [(pdfium.page_objects(page), ())]
+    while waiting:
+        objects, forms = waiting.pop()
+        modes = list(map(pdfium.render_mode, objects))
+        texts = objects
+        if -1 in modes:
+            texts = [one for one, mode in zip(objects, modes, strict=True) if mode >= 0]
+            if len(forms) < _MAX_DEPTH:
+                others = [one for one, mode in zip(objects, modes, strict=True) if mode < 0]
+                inner = [one for one in others if pdfium.object_type(one) == pdfium.FORM]
+                waiting += [(pdfium.form_objects(one), (*forms, one)) for one in inner]
+        if texts:
+            groups.append(_Group(texts, set(modes), *_placement(forms)))
+    return groups
+
+
+def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
+    """How the innermost of these forms, the outer ones first, is put on the page: its matrix and scale."""
+    matrix, scale = _SAME, 1.0
+    for form in forms:
+        inner = pdfium.matrix(form)
+        matrix, scale = _product(inner, matrix), scale * _scale(inner)
+    return matrix, scale
 
 
 def _is_suspect(group: _Group, page_box: Box) -> bool:
     """A quick look over many text objects at once: could any be hidden?"""
     texts = group.texts
-    if not texts:
-        return False
     if not group.modes <= _ORDINARY_MODES:
         return True
     if any(min(colour[:3]) >= _WHITE or colour[3] <= _TRANSPARENT for colour in set(pdfium.fill_colours(texts))):
         return True
-    box = pdfium.boxes(texts)
-    left, bottom, right, top = (box[at::4] for at in range(4))
-    if group.matrix == _SAME:
-        extent = min(right), min(top), max(left), max(bottom)
-    else:
-        extent = _moved((min(left), min(bottom), max(right), max(top)), group.matrix)
-    if not (
-        page_box[0] < extent[0] and page_box[1] < extent[1] and extent[2] < page_box[2] and extent[3] < page_box[3]
-    ):
+    quad = pdfium.quads(texts)
+    if not _is_within(_moved(_extent(quad), group.matrix), page_box):
         return True
-    limit = 2 * TINY_POINTS / max(group.scale, 1e-6)
-    small = [one for one, height in zip(texts, map(float.__sub__, top, bottom), strict=True) if height < limit]
-    return any(_size(one) < limit for one in small)
+    limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
+    return any(_size(one) < limit for one in _low(texts, quad, limit))
+
+
+def _extent(quad: array[float]) -> Box:
+    """The box around the first and the third corner of all texts; a text that is turned may have either first."""
+    lefts, bottoms, rights, tops = quad[0::8], quad[1::8], quad[4::8], quad[5::8]
+    if quad[6::8] == lefts:
+        return min(lefts), min(bottoms), max(rights), max(tops)
+    xs, ys = lefts + rights, bottoms + tops
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _low(texts: list[int], quad: array[float], limit: float) -> list[int]:
+    """The texts whose letters are lower than `limit`, and all that are turned; blanks have no height."""
+    heights = map(float.__sub__, quad[7::8], quad[1::8])
+    low = [one for one, height in zip(texts, heights, strict=True) if 0 < height < limit]
+    if quad[6::8] != quad[0::8]:
+        slants = map(float.__sub__, quad[6::8], quad[0::8])
+        low += [one for one, slant in zip(texts, slants, strict=True) if abs(slant) > _UPRIGHT_POINTS]
+    return low
 
 
 def _flatten(objects: Iterable[int], matrix: Matrix, scale: float, depth: int) -> Iterator[_Painted]:
@@ -148,7 +175,7 @@ def _reason(painted: list[_Painted], at: int, colour: Colour, page_box: Box, tin
         return "invisible"
     if _is_outside(text.box, page_box):
         return "off_page"
-    if text.box[3] - text.box[1] < 2 * tiny and _size(text.address) * text.scale < tiny:
+    if 0 < text.box[3] - text.box[1] < _MOST_HEIGHT * tiny and _size(text.address) * text.scale < tiny:
         return "tiny"
     return "white" if min(colour[:3]) >= _WHITE and _on_white(painted, at) else ""
 
@@ -158,9 +185,7 @@ def _on_white(painted: list[_Painted], at: int) -> bool:
     left, bottom, right, top = painted[at].box
     x, y = (left + right) / 2, (bottom + top) / 2
     for below in reversed(painted[:at]):
-        if below.kind == pdfium.TEXT or not (
-            below.box[0] <= x <= below.box[2] and below.box[1] <= y <= below.box[3]
-        ):
+        if below.kind == pdfium.TEXT or not (below.box[0] <= x <= below.box[2] and below.box[1] <= y <= below.box[3]):
             continue
         if below.kind != pdfium.PATH:
             return False
@@ -175,6 +200,10 @@ def _size(text: int) -> float:
     """Size in points at which the text is set, its matrix included; the smaller of both directions."""
     a, b, c, d = pdfium.matrix(text)[:4]
     return abs(pdfium.font_size(text)) * min(math.hypot(a, b), math.hypot(c, d))
+
+
+def _is_within(box: Box, page_box: Box) -> bool:
+    return page_box[0] < box[0] and page_box[1] < box[1] and box[2] < page_box[2] and box[3] < page_box[3]
 
 
 def _is_outside(box: Box, page_box: Box) -> bool:

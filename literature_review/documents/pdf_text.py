@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from literature_review.models import HiddenText, Page
 
@@ -27,8 +28,9 @@ _LIGATURES = {
 }  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff\uffff\ud800-\udfff]")
 _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
-_LINE_END_HYPHEN = re.compile("(?<=[^\\W\\d_])[-\u2010\xad]\n(?=[^\\W\\d_])")
-_BROKEN_WORD = re.compile(f"([^\\W_]*){HYPHEN}\n?([^\\W_]*)")
+_LINE_END_HYPHEN = re.compile("[-\u2010\xad]\n(?=[^\\W\\d_])")
+_WORD = re.compile(r"\n?([^\W_]*)")
+_LONGEST_WORD = 60
 _PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
 
 
@@ -53,12 +55,20 @@ def clean(text: str) -> str:
     text = _CONTROLS.sub("", text)
     while " \n" in text:
         text = text.replace(" \n", "\n")
-    text = _LINE_END_HYPHEN.sub(HYPHEN, _LONE_STOP.sub("", text))
+    text = _LONE_STOP.sub("", text)
+    if "-\n" in text or "\u2010\n" in text or "\xad\n" in text:
+        text = _LINE_END_HYPHEN.sub(_hyphen_or_dash, text)
     if HYPHEN in text:
         text = _join_broken_words(text)
     for dash, plain in _PLAIN_DASHES.items():
         text = text.replace(dash, plain)
     return text
+
+
+def _hyphen_or_dash(match: re.Match[str]) -> str:
+    """A hyphen at a line's end breaks a word where a letter stands before it; else it is a dash."""
+    before = match.string[match.start() - 1 : match.start()]
+    return HYPHEN if before.isalpha() else match.group()
 
 
 def without_marks(raw: str) -> str:
@@ -72,13 +82,24 @@ def _join_broken_words(text: str) -> str:
     The text itself decides: the way the word is written elsewhere; else a capital or a digit beside the
     hyphen, or two parts that both are words of this text, speak for keeping it."""
     words = set(text.lower().split())
+    parts = text.split(HYPHEN)
+    whole = [parts[0]]
+    for before, after in pairwise(parts):
+        first, second = _last_word(before[-_LONGEST_WORD:]), _first_word(after[:_LONGEST_WORD])
+        if _keeps_hyphen(first, second, words):
+            whole.append("-")
+        whole.append(after[1:] if second and after[0] == "\n" else after)
+    return "".join(whole)
 
-    def joined(match: re.Match[str]) -> str:
-        before, after = match.group(1), match.group(2)
-        keep = _keeps_hyphen(before, after, words)
-        return f"{before}-{after}" if keep else before + after
 
-    return _BROKEN_WORD.sub(joined, text)
+def _first_word(text: str) -> str:
+    match = _WORD.match(text)
+    return match.group(1) if match else ""
+
+
+def _last_word(text: str) -> str:
+    word = text.rpartition(" ")[2]
+    return word if word.isalnum() else _first_word(word[::-1].removeprefix("\n"))[::-1]
 
 
 def _keeps_hyphen(before: str, after: str, words: set[str]) -> bool:

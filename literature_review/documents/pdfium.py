@@ -2,13 +2,14 @@
 
 pypdfium2's own bindings build Python objects and give the interpreter lock up at each call; a page has hundreds
 of objects. These take and return plain addresses and keep the lock: none of them does more than read a field.
-Only a worker process imports this module.
+Only a worker process imports this module, and only one thread of it calls them: a few buffers are shared.
 """
 
 from __future__ import annotations
 
 import ctypes
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from ctypes import PYFUNCTYPE, c_float, c_int, c_void_p
 from itertools import repeat
@@ -40,6 +41,7 @@ render_mode = _bound("FPDFTextObj_GetTextRenderMode", c_int, _V)  # -1 for what 
 _fill = _bound("FPDFPageObj_GetFillColor", c_int, _V, _V, _V, _V, _V)
 _stroke = _bound("FPDFPageObj_GetStrokeColor", c_int, _V, _V, _V, _V, _V)
 _bounds = _bound("FPDFPageObj_GetBounds", c_int, _V, _V, _V, _V, _V)
+_rotated_bounds = _bound("FPDFPageObj_GetRotatedBounds", c_int, _V, _V)
 _matrix = _bound("FPDFPageObj_GetMatrix", c_int, _V, _V)
 _font_size = _bound("FPDFTextObj_GetFontSize", c_int, _V, _V)
 _draw_mode = _bound("FPDFPath_GetDrawMode", c_int, _V, _V, _V)
@@ -80,28 +82,40 @@ def boxes(objects: Sequence[int]) -> array[float]:
     return _four_each(_bounds, objects, array("f", bytes(16 * len(objects))))
 
 
+def quads(objects: Sequence[int]) -> array[float]:
+    """The corners x, y of each text, bottom left first and against the clock, one text after the other."""
+    out = array("f", bytes(32 * len(objects)))
+    base = out.buffer_info()[0]
+    deque(map(_rotated_bounds, objects, range(base, base + 32 * len(objects), 32)), 0)
+    return out
+
+
 def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[Any]) -> array[Any]:
     """Calls `function(object, out, out, out, out)` for each object; every out is four bytes wide."""
     base = out.buffer_info()[0]
     end = base + 16 * len(objects)
     places = (range(base + shift, end + shift, 16) for shift in (0, 4, 8, 12))
-    for _ in map(function, objects, *places):
-        pass
+    deque(map(function, objects, *places), 0)
     return out
+
+
+_six = (c_float * 6)()
+_six_at = ctypes.addressof(_six)
+_one = c_float(0.0)
+_one_at = ctypes.addressof(_one)
 
 
 def matrix(object_: int) -> Matrix:
     """The object's own matrix a, b, c, d, e, f; that of no change where it has none."""
-    out = (c_float * 6)(1, 0, 0, 1, 0, 0)
-    _matrix(object_, ctypes.addressof(out))
-    return out[0], out[1], out[2], out[3], out[4], out[5]
+    if not _matrix(object_, _six_at):
+        return 1.0, 0.0, 0.0, 1.0, 0.0, 0.0
+    a, b, c, d, e, f = _six
+    return a, b, c, d, e, f
 
 
 def font_size(text: int) -> float:
     """The font's size before the matrix."""
-    out = c_float(0.0)
-    _font_size(text, ctypes.addressof(out))
-    return float(out.value)
+    return float(_one.value) if _font_size(text, _one_at) else 0.0
 
 
 def is_filled(path: int) -> bool:
