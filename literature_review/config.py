@@ -57,23 +57,16 @@ class CallRetry:
 
 @dataclass(frozen=True)
 class Quota:
-    """At most `rate` calls in any window of `per_seconds`, as the provider sees them."""
+    """At most `rate` calls in any window of `per_seconds`, as the provider sees them.
+
+    `burst`: calls that may go out at once, less than `rate`; None is a tenth of it, at least 1.
+    """
 
     rate: float
     per_seconds: float = 60.0
     burst: float | None = None
     tokens_per_minute: float | None = None
     requests_per_day: float | None = None
-
-    @property
-    def bucket_size(self) -> float:
-        """Calls that may go out at once: `burst`, or a tenth of the rate, at least 1."""
-        return self.burst if self.burst is not None else max(1.0, self.rate / 10)
-
-    @property
-    def refill_rate(self) -> float:
-        """Calls added per `per_seconds`. With the full bucket they make `rate`; more than 0."""
-        return self.rate - self.bucket_size
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from literature_review.json_shape import REQUIRED, Block, Each, Flag, ListOf, Number, Text, key_text
 from literature_review.stage_order import order_stages
-from literature_review.strict_json import Problems, join, looks_secret, nearest, shown
+from literature_review.strict_json import Problems, join, looks_secret, shown
 
 BACKEND_KEYS: dict[str, str | None] = {
     "offline": None,
@@ -225,8 +225,7 @@ def _override(settings: dict[str, Any], overrides: Mapping[str, Any], problems: 
     given = {name for name, value in overrides.items() if value is not None}
     for name in [name for name in overrides if name in given]:
         if name not in OVERRIDES:
-            like = nearest(key_text(name), tuple(OVERRIDES))
-            hint = f"the nearest is {like}" if like else "take it out"
+            hint = problems.hint(key_text(name), tuple(OVERRIDES))
             problems.add(join("", key_text(name)), f"is no option; {hint}")
             continue
         option, shape = OVERRIDES[name]
@@ -236,29 +235,20 @@ def _override(settings: dict[str, Any], overrides: Mapping[str, Any], problems: 
 
 
 def _check_stage_names(settings: Mapping[str, Any], problems: Problems) -> None:
-    known = [stage["name"] for stage in settings["stages"]]
+    known = {stage["name"]: None for stage in settings["stages"]}
     for name in settings["retry_policy"]["per_stage"]:
         if name not in known:
-            like = nearest(name, known)
-            hint = f"the nearest is {like}" if like else f"known: {', '.join(known)}"
+            hint = problems.hint(name, tuple(known))
             problems.add(join("retry_policy.per_stage", name), f"is no stage; {hint}")
 
 
 def _check_quotas(quotas: Mapping[str, Mapping[str, Any]], problems: Problems) -> None:
-    """The bucket holds the burst and refills at rate - burst: what is left has to be more than nothing."""
+    """The bucket holds the burst and refills at rate - burst, which has to be more than nothing."""
     for api, quota in quotas.items():
-        rate, burst, place = quota["rate"], quota["burst"], f"v2_features.quota.{api}"
-        if rate is None:
-            continue
-        if burst is not None and burst >= rate:
-            problems.add(f"{place}.burst", f"must be less than the rate ({rate:g}), not {burst:g}, to refill")
-        elif burst is None and rate <= 1:
-            double = f"write rate {2 * rate:g} and per_seconds {2 * quota['per_seconds']:g}" if rate == 1 else ""
-            problems.add(
-                f"{place}.rate",
-                f"must be more than 1, not {rate:g}: the bucket holds one call and never refills; "
-                f"{double or 'write a longer per_seconds with a higher rate'}",
-            )
+        rate, burst = quota["rate"], quota["burst"]
+        if None not in (rate, burst) and burst >= rate:
+            wrong = f"must be less than the rate ({rate:g}), not {burst:g}, or the bucket never refills; take it out"
+            problems.add(f"v2_features.quota.{api}.burst", wrong)
 
 
 def _check_thresholds(review: Mapping[str, Any], problems: Problems) -> None:

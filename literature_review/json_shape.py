@@ -18,12 +18,10 @@ from literature_review.strict_json import (
     bad_number,
     bad_text,
     join,
-    nearest,
     shown,
     type_word,
 )
 
-_MAX_HINTS = 50
 _SECRET_KEY = re.compile(
     r"(.*_)?(api_?keys?|(access_?)?tokens?|secrets?|passwords?|passwd|passphrase|credentials?|authorization)"
 )
@@ -128,7 +126,7 @@ class Number(Shape):
 
 
 class Text(Shape):
-    """A text with something in it (`empty`: or nothing).
+    """A text of at most `longest` characters with something in it (`empty`: or nothing).
 
     `choices`: the only texts allowed. `fold` brings it to one form first, such as `str.upper`. `check` says what
     is wrong with a text, or "".
@@ -143,11 +141,12 @@ class Text(Shape):
         choices: Sequence[str] = (),
         fold: Callable[[str], str] = str,
         check: Callable[[str], str] = lambda text: "",
+        longest: int = 4096,
         empty: bool = False,
         nullable: bool = False,
     ) -> None:
         self.default, self.choices, self.fold, self.check = default, tuple(choices), fold, check
-        self.empty, self.nullable = empty, nullable
+        self.longest, self.empty, self.nullable = longest, empty, nullable
 
     def read(self, value: object, place: str, problems: Problems) -> Any:
         if value is None and self.nullable:
@@ -158,15 +157,17 @@ class Text(Shape):
         wrong = bad_text(text)
         if not wrong and not (text.strip() or (self.empty and not text)):
             wrong = "is empty; write a text"
-        wrong = wrong or self._not_a_choice(text) or self.check(text)
+        if not wrong and len(text) > self.longest:
+            wrong = f"is longer than {self.longest:,} characters; write less"
+        wrong = wrong or self._not_a_choice(text, problems) or self.check(text)
         if wrong:
             problems.add(place, wrong)
         return self.fallback() if wrong else text
 
-    def _not_a_choice(self, text: str) -> str:
+    def _not_a_choice(self, text: str, problems: Problems) -> str:
         if not self.choices or text in self.choices:
             return ""
-        like = nearest(text, self.choices)
+        like = problems.nearest(text, self.choices)
         hint = f" (the nearest is {like})" if like else ""
         return f"is {shown(text)}; write one of {', '.join(self.choices)}{hint}"
 
@@ -204,9 +205,9 @@ class Block(Shape):
 
     word = "an object"
 
-    def __init__(self, fields: Mapping[str, Shape], *, required: bool = False) -> None:
+    def __init__(self, fields: Mapping[str, Shape]) -> None:
         self.fields = dict(fields)
-        self.required = required
+        self._paths = tuple(path for path, _ in self.leaves(""))
 
     def __getitem__(self, name: str) -> Any:
         return self.fields[name]
@@ -218,9 +219,8 @@ class Block(Shape):
         if not isinstance(value, Mapping):
             self.refuse(value, place, problems)
             return self.defaults()
-        for at, key in enumerate(key_text(key) for key in value if not self._known(key)):
-            hint = root.hint(key, self, place) if at < _MAX_HINTS else "take it out"
-            problems.add(join(place, key), f"is not a known key; {hint}")
+        for key in (key_text(key) for key in value if not self._known(key)):
+            problems.add(join(place, key), f"is not a known key; {root.hint(key, self, place, problems)}")
         return {name: self._field(name, value, place, problems, root) for name in self.fields} | {
             "given": frozenset(name for name in self.fields if name in value)
         }
@@ -237,8 +237,6 @@ class Block(Shape):
         return shape.read(value[name], where, problems)
 
     def missing(self, place: str, problems: Problems) -> dict[str, Any]:
-        if self.required:
-            problems.add(place, f"is missing; write {self.word}")
         return self.defaults()
 
     def defaults(self) -> dict[str, Any]:
@@ -250,10 +248,10 @@ class Block(Shape):
         for name, shape in self.fields.items():
             yield from shape.leaves(f"{place}.{name}" if place else name)
 
-    def hint(self, key: str, here: Block, place: str) -> str:
+    def hint(self, key: str, here: Block, place: str, problems: Problems) -> str:
         """What to do about an unknown key: the known one that was meant, or where a secret belongs."""
-        elsewhere = [path for path, _ in self.leaves("") if path.rpartition(".")[2] == key]
-        like = nearest(key, tuple(here.fields))
+        like = problems.nearest(key, tuple(here.fields))
+        elsewhere = [path for path in self._paths if path.rpartition(".")[2] == key]
         if elsewhere:
             return f"the nearest known key is {elsewhere[0]}"
         if like and _spelled_like(key, like):
@@ -291,9 +289,7 @@ class Each(Shape):
             problems.add(where, f"is no name for {self.what}; write a plain text")
             return False
         if self.names and name not in self.names:
-            like = nearest(name, self.names)
-            hint = f"the nearest is {like}" if like else f"known: {', '.join(self.names)}"
-            problems.add(where, f"is no known {self.what}; {hint}")
+            problems.add(where, f"is no known {self.what}; {problems.hint(name, self.names)}")
             return False
         return True
 

@@ -31,7 +31,7 @@ _CODES = (
 LANGUAGES = frozenset(_CODES.split())
 """The two-letter codes of ISO 639-1."""
 
-_MAX_ID = 100
+_MAX_ID, _MAX_TEXT = 100, 20_000
 
 
 def _check_id(text: str) -> str:
@@ -73,7 +73,7 @@ class _Years(Shape):
 
 
 def _named(**more: Shape) -> Block:
-    return Block({"id": Text(check=_check_id), "text": Text(), **more})
+    return Block({"id": Text(check=_check_id), "text": Text(longest=_MAX_TEXT), **more})
 
 
 _TERM = _named(keywords=ListOf(Text()))

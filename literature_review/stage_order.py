@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from literature_review.strict_json import Problems, nearest, shown
+from literature_review.strict_json import Problems, shown
 
 STANDARD_STAGES: tuple[dict[str, Any], ...] = (
     {
@@ -76,12 +76,12 @@ def _stage(
 
 
 def _check_after(stages: Mapping[str, dict[str, Any]], problems: Problems) -> None:
+    known = tuple(stages)
     for stage in stages.values():
         after = stage["after"]
         if after is not None and after not in stages:
-            like = nearest(after, tuple(stages))
-            hint = f"the nearest is {like}" if like else f"known: {', '.join(stages)}"
-            problems.add(f"{stage['place']}.after", f"is {shown(after)}, which is no stage; {hint}")
+            wrong = f"is {shown(after)}, which is no stage; {problems.hint(after, known)}"
+            problems.add(f"{stage['place']}.after", wrong)
             stage["after"] = None
 
 
@@ -95,8 +95,10 @@ def _in_order(stages: Mapping[str, dict[str, Any]], problems: Problems) -> list[
         stage = ahead.pop()
         ordered.append(stage)
         ahead.extend(reversed(behind.get(stage["name"], [])))
-    for name in stages.keys() - {stage["name"] for stage in ordered}:
-        problems.add(f"{stages[name]['place']}.after", "leads round in a circle; break it in one place")
+    placed = {stage["name"] for stage in ordered}
+    for stage in stages.values():
+        if stage["name"] not in placed:
+            problems.add(f"{stage['place']}.after", "leads round in a circle; break it in one place")
     return _completed(ordered)
 
 

@@ -21,6 +21,8 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_DIGITS = 1000
 MAX_PROBLEMS = 1000
+MAX_HINTS = 50
+MAX_KNOWN = 500
 COMMENT = "_"
 
 _LONG_NUMBER = f"is a number of more than {MAX_DIGITS:,} digits; write a shorter one"
@@ -33,6 +35,7 @@ class Problems:
     def __init__(self) -> None:
         self._lines: dict[str, None] = {}
         self._more = 0
+        self._hints = 0
 
     def add(self, place: str, wrong: str) -> None:
         """Note a mistake. `wrong`: what is wrong, and after a semicolon what to do."""
@@ -40,6 +43,18 @@ class Problems:
             self._lines[f"{place}: {wrong}" if place else wrong] = None
         else:
             self._more += 1
+
+    def nearest(self, name: str, known: Sequence[str]) -> str | None:
+        """The known name that is most like this one, or None. For the first 50 asked for: likeness is slow to find,
+        and a flood of wrong names is not to hold the program up."""
+        self._hints += 1
+        return nearest(name, known[:MAX_KNOWN]) if self._hints <= MAX_HINTS else None
+
+    def hint(self, name: str, known: Sequence[str]) -> str:
+        """What to do about an unknown name: the nearest known one, or the known ones."""
+        like = self.nearest(name, known)
+        more = ", ..." if len(known) > 20 else ""
+        return f"the nearest is {like}" if like else f"known: {', '.join(known[:20])}{more}"
 
     def __bool__(self) -> bool:
         return bool(self._lines)
