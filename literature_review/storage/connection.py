@@ -86,8 +86,8 @@ def open_to_write(path: str, busy_seconds: float, warn: Warn) -> sqlite3.Connect
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """One writing transaction: all of it or nothing, also where an interrupt comes in between."""
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("COMMIT")
     except BaseException:
@@ -243,6 +243,6 @@ def _plain(path: str, busy_seconds: float, error: sqlite3.Error) -> Exception:
 
 def _damaged(path: str, why: str) -> StoreError:
     return StoreError(
-        f"{path} is damaged or is no SQLite database ({why}); it was left as it is: move it away and run again, "
-        f"what it held will be made again"
+        f"{path} is damaged or is no SQLite database ({why}); it was left as it is: move it away, with the "
+        f"files {os.path.basename(path)}-wal and -shm if they are there, and run again: what it held will be made again"
     )

@@ -211,6 +211,21 @@ def test_a_gap_names_the_nearest_passage_of_all_papers(database: Database, path:
     assert ask(path, "SELECT nearest_paper, nearest_score FROM gaps WHERE sub_requirement = 'S3'") == [("b", 0.7)]
 
 
+def test_what_a_failed_paper_left_answers_nothing(database: Database, path: Path) -> None:
+    """As in the report: only reviewed papers cover; a claim without a verdict is shown with the gap."""
+    reviews = [
+        review("a.pdf", state="failed", claims=(claim(),)),
+        review("b.pdf", claims=(claim("b.pdf", status="pending"), claim("b.pdf", "S2", status="rejected"))),
+    ]
+    database.replace_review(PROTOCOL, reviews, "run-1")
+    assert ask(path, "SELECT * FROM approved_claims") == []
+    assert ask(path, "SELECT sub_requirement, rejected, pending FROM gaps") == [
+        ("S1", 0, 1),
+        ("S2", 1, 0),
+        ("S3", 0, 0),
+    ]
+
+
 def test_passages_keep_their_order(database: Database, path: Path) -> None:
     """Nearest first, numbered within paper and sub-requirement; the same place may come twice."""
     database.replace_review(PROTOCOL, REVIEWS, "run-1")
@@ -531,9 +546,10 @@ def test_a_database_cut_short_is_named(path: Path) -> None:
             database.put_result(f"{number}", "judge", StoredResult({}, StageResult(record={"x": "y" * 3000})))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    read = partial(Database(path).get_result, stage="judge")
-    with pytest.raises(StoreError, match="damaged"):
-        [read(f"{number}") for number in range(200)]
+    with Database(path) as database:
+        read = partial(database.get_result, stage="judge")
+        with pytest.raises(StoreError, match=r"damaged .*review\.db-wal and -shm"):
+            [read(f"{number}") for number in range(200)]
 
 
 def test_a_folder_in_its_place_is_an_os_error(path: Path) -> None:
@@ -598,6 +614,21 @@ def test_a_database_moved_away_in_use_takes_no_more_writes(database: Database, p
     path.with_name("moved.db").rename(path)
     database.put_result("c", "judge", RESULT)
     assert database.get_result("c", "judge") == RESULT
+
+
+def test_a_log_without_its_database_is_not_taken_for_one(path: Path, tmp_path: Path) -> None:
+    """The database was moved away after a crash, its log was not: a new one begins, and nothing old creeps in."""
+    with Database(path) as database:
+        database.put_result("old", "judge", RESULT)
+        log = subprocess.run(["cat", f"{path}-wal"], capture_output=True, check=True).stdout
+    path.unlink()
+    path.with_name("review.db-wal").write_bytes(log)
+    with Database(path) as database:
+        assert database.get_result("old", "judge") is None
+        database.put_result("new", "judge", RESULT)
+        assert database.get_result("old", "judge") is None
+        assert database.get_result("new", "judge") == RESULT
+    assert list(files(tmp_path)) == ["review.db"]
 
 
 # --- versions

@@ -145,7 +145,7 @@ JOIN papers ON papers.id = claims.paper
 JOIN sub_requirements ON sub_requirements.id = claims.sub_requirement
 JOIN requirements ON requirements.id = sub_requirements.requirement
 JOIN questions ON questions.id = requirements.question
-WHERE claims.status = 'approved'
+WHERE claims.status = 'approved' AND papers.state = 'reviewed'
 ORDER BY questions.position, requirements.position, sub_requirements.position, claims.score DESC, claims.id;
 
 CREATE VIEW sub_requirement_status AS
@@ -163,11 +163,12 @@ FROM sub_requirements
 JOIN requirements ON requirements.id = sub_requirements.requirement
 JOIN questions ON questions.id = requirements.question
 LEFT JOIN claims ON claims.sub_requirement = sub_requirements.id
+    AND claims.paper IN (SELECT id FROM papers WHERE state = 'reviewed')
 GROUP BY sub_requirements.id
 ORDER BY questions.position, requirements.position, sub_requirements.position;
 
 CREATE VIEW gaps AS
-SELECT gap.question, gap.requirement, gap.sub_requirement, gap.sub_requirement_text, gap.rejected,
+SELECT gap.question, gap.requirement, gap.sub_requirement, gap.sub_requirement_text, gap.rejected, gap.pending,
        nearest.paper AS nearest_paper, nearest.quote AS nearest_quote, nearest.page AS nearest_page,
        nearest.score AS nearest_score, nearest.reason AS nearest_reason,
        (SELECT COUNT(*) FROM papers WHERE state = 'reviewed') AS papers_reviewed,
@@ -175,7 +176,7 @@ SELECT gap.question, gap.requirement, gap.sub_requirement, gap.sub_requirement_t
 FROM sub_requirement_status AS gap
 LEFT JOIN passages AS nearest ON nearest.rowid = (
     SELECT rowid FROM passages WHERE sub_requirement = gap.sub_requirement
-    ORDER BY score DESC, paper, position LIMIT 1)
+    ORDER BY score DESC, paper, start LIMIT 1)
 WHERE gap.status = 'gap';
 
 CREATE VIEW papers_not_assessed AS
