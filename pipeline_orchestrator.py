@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
     try:
         arguments = _parse(argv)
         config = load_config(arguments.config, _overrides(arguments))
-        log = RunLog(level=config.log_level, file=arguments.log_file)
+        log = _open_log(config.log_level, arguments.log_file)
         if arguments.enable_experimental:
             log.warning("Experimental: papers are processed concurrently")
         options = RunOptions(arguments.resume, arguments.resume_from, arguments.force, only)
@@ -90,6 +90,13 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
+def _open_log(level: str, file: str | None) -> RunLog:
+    try:
+        return RunLog(level=level, file=file)
+    except OSError as error:
+        raise UsageError(f"--log-file: {file} cannot be written ({error.strerror}); name another file") from error
+
+
 def _refuse(log: RunLog, problems: Sequence[str]) -> int:
     for problem in problems:
         log.error(problem)
@@ -101,7 +108,8 @@ def _unexpected(log: RunLog, error: Exception) -> int:
 
     log.debug("".join(traceback.format_exception(type(error), error, error.__traceback__)))
     log.error(
-        f"{type(error).__name__}: {one_line(str(error))} (the run can be resumed; with --log-file FILE the file tells where)"
+        f"{type(error).__name__}: {one_line(str(error))} (unexpected; what was done is kept. With --log-file FILE the "
+        "file tells where it happened)"
     )
     return EXIT_FAILED
 

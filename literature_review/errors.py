@@ -1,16 +1,16 @@
 """The errors of the project, one tree.
 
-    ReviewError                     whatever this project raises on purpose
-    |-- UsageError                  the user can mend it before anything runs; exit code 2
-    |   |-- ConfigError             configuration: every mistake at once, each with its key path
-    |   |-- ProtocolError           the review protocol: likewise
-    |   `-- MissingExtraError       a package or a key is not there; names what to type (an ImportError too)
-    |-- PaperError                  one paper cannot be read or assessed; fails alone
-    |   `-- UnreadablePaperError    its file cannot be read: `reason` is a word, the text says what to do
-    |-- StageTimeoutError           a stage passed its deadline; transient (a TimeoutError too)
-    |-- BackendError                a model's answer cannot be used
-    |   `-- BudgetSpentError        the run's budget or quota is spent; the run stops and can be resumed
-    `-- StoreError                  a database or a history file is damaged or too new; nothing was changed
+ReviewError                     whatever this project raises on purpose
+|-- UsageError                  the user can mend it before anything runs; exit code 2
+|   |-- ConfigError             configuration: every mistake at once, each with its key path
+|   |-- ProtocolError           the review protocol: likewise
+|   `-- MissingExtraError       a package or a key is not there; names what to type (an ImportError too)
+|-- PaperError                  one paper cannot be read or assessed; fails alone
+|   `-- UnreadablePaperError    its file cannot be read: `reason` is a word, the text says what to do
+|-- StageTimeoutError           a stage passed its deadline; transient (a TimeoutError too)
+|-- BackendError                a model's answer cannot be used
+|   `-- BudgetSpentError        the run's budget or quota is spent; the run stops and can be resumed
+`-- StoreError                  a database or a history file is damaged or too new; nothing was changed
 """
 
 from __future__ import annotations

@@ -119,9 +119,7 @@ class Backend(Protocol):
         """Everything that changes its answers: model, prompts, parameters, weights."""
         ...
 
-    def find_claims(
-        self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline
-    ) -> Findings:
+    def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
         """Quotes from the document for each sub-requirement, and the nearest that were turned down."""
         ...
 
@@ -199,9 +197,7 @@ class ReviewDatabase(Protocol):
 class VersionHistory(Protocol):
     """The version history file: what each run knew of each paper. Whole after any crash."""
 
-    def record(
-        self, reviews: Sequence[PaperReview], run_id: str, made_from: Mapping[str, Mapping[str, str]]
-    ) -> int:
+    def record(self, reviews: Sequence[PaperReview], run_id: str, made_from: Mapping[str, Mapping[str, str]]) -> int:
         """Add a version for each paper whose review changed; returns how many were added."""
         ...
 
@@ -272,9 +268,7 @@ class ChatModel(Protocol):
     name: str
     model: str
 
-    def complete(
-        self, system: str, prompt: str, schema: Mapping[str, Any], timeout: float | None
-    ) -> ModelAnswer:
+    def complete(self, system: str, prompt: str, schema: Mapping[str, Any], timeout: float | None) -> ModelAnswer:
         """Ask once at temperature 0. `timeout` in seconds for the whole call. Raises the client's own errors,
         with a status where there is one, and no secret in their text."""
         ...

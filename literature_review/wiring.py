@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from literature_review.config import Config
+from literature_review.config_shape import BACKEND_QUOTAS
 from literature_review.errors import ConfigError, MissingExtraError, ProtocolError, UsageError
 from literature_review.models import ReviewProtocol
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
@@ -21,7 +22,6 @@ from literature_review.plugins import PLUGINS, load, require_packages
 from literature_review.protocol import load_protocol
 
 T = TypeVar("T")
-QUOTA_OF = {"gemini": "gemini_api", "openai_compatible": "openai_api"}
 
 
 def build(config: Config, options: RunOptions | None = None, log: RunLog | None = None) -> PipelineOrchestrator:
@@ -79,7 +79,9 @@ def _try(problems: list[str], step: Callable[[], T]) -> T | None:
 
 def _protocol(config: Config, log: RunLog) -> ReviewProtocol:
     if not os.path.exists(config.protocol) and "protocol" in config.defaulted and config.dry_run:
-        log.warning(f"there is no protocol {config.protocol!r} yet; a run needs one: write it, or name it with --protocol")
+        log.warning(
+            f"there is no protocol {config.protocol!r} yet; a run needs one: write it, or name it with --protocol"
+        )
         return ReviewProtocol("")
     return load_protocol(config.protocol)
 
@@ -116,8 +118,13 @@ def _check_output(config: Config) -> None:
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"output_dir: {config.output_dir!r} cannot be made ({error.strerror}); name another") from error
-    for key, path in (("output_dir", folder), ("checkpoint_file", os.path.dirname(os.path.abspath(config.checkpoint_file)))):
+            raise UsageError(
+                f"output_dir: {config.output_dir!r} cannot be made ({error.strerror}); name another"
+            ) from error
+    for key, path in (
+        ("output_dir", folder),
+        ("checkpoint_file", os.path.dirname(os.path.abspath(config.checkpoint_file))),
+    ):
         while not os.path.lexists(path):
             path = os.path.dirname(path)
         if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK) or _is_read_only(path):
@@ -143,7 +150,7 @@ def _backend(config: Config, log: RunLog, breaker: CircuitBreaker) -> Any:
         return make(config.to_json())
     from literature_review.pipeline.calls import CallGate
 
-    quota = config.quota.get(QUOTA_OF.get(config.llm.backend, config.llm.backend))
+    quota = config.quota.get(BACKEND_QUOTAS[config.llm.backend])
     gate = CallGate(
         config.call_retry,
         log,
@@ -159,4 +166,6 @@ def _find_papers(config: Config) -> PapersFound:
     if not os.path.isdir(config.papers):
         return PapersFound(())
     found = load("finder", "standard")(config.papers, skip=(config.output_dir, config.checkpoint_file))
-    return PapersFound(tuple(found.papers), tuple(found.ignored), dict(found.problems))
+    return PapersFound(
+        tuple(found.papers), tuple(found.ignored), {name: str(error) for name, error in found.problems.items()}
+    )

@@ -17,9 +17,10 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress, repeat
 
 from literature_review.documents import pdfium
-from literature_review.documents.pdfium import Box, Colour, Matrix
+from literature_review.documents.pdfium import Box, Matrix
 
 TINY_POINTS = 1.5
 _USUAL_PAGE = 600.0  # points; smaller pages are shown larger
@@ -27,7 +28,6 @@ _MOST_HEIGHT = 1.3  # of a line's letters, in parts of the font's size
 _WHITE = 245  # a channel from here on reads as white
 _TRANSPARENT = 12  # of 255
 _INVISIBLE_MODE = 3
-_UPRIGHT_POINTS = 0.01  # rounding, not a turn
 _STROKE_ONLY = (1, 5)
 _ORDINARY_MODES = {-1, 0, 2}
 _OCR_SHARE = 0.8
@@ -108,35 +108,28 @@ def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
 
 def _is_suspect(group: _Group, page_box: Box) -> bool:
     """A quick look over many text objects at once: could any be hidden?"""
-    texts = group.texts
     if not group.modes <= _ORDINARY_MODES:
         return True
-    if any(min(colour[:3]) >= _WHITE or colour[3] <= _TRANSPARENT for colour in set(pdfium.fill_colours(texts))):
+    quad = pdfium.quads(group.texts)
+    lefts, bottoms, rights, tops = quad[0::8], quad[1::8], quad[4::8], quad[5::8]
+    upright = quad[6::8] == lefts
+    xs, ys = (lefts, bottoms) if upright else (lefts + rights, bottoms + tops)
+    extent = min(xs), min(ys), max(rights if upright else xs), max(tops if upright else ys)
+    if not _is_within(_moved(extent, group.matrix), page_box):
         return True
-    quad = pdfium.quads(texts)
-    if not _is_within(_moved(_extent(quad), group.matrix), page_box):
+    inked = list(compress(group.texts, map(float.__sub__, rights, lefts)))  # a blank has no width
+    if any(min(colour[:3]) >= _WHITE or colour[3] <= _TRANSPARENT for colour in pdfium.fill_colours(inked)):
         return True
     limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
-    return any(_size(one) < limit for one in _low(texts, quad, limit))
+    return any(_size(one) < limit for one in _low(group.texts, quad, upright, limit))
 
 
-def _extent(quad: array[float]) -> Box:
-    """The box around the first and the third corner of all texts; a text that is turned may have either first."""
-    lefts, bottoms, rights, tops = quad[0::8], quad[1::8], quad[4::8], quad[5::8]
-    if quad[6::8] == lefts:
-        return min(lefts), min(bottoms), max(rights), max(tops)
-    xs, ys = lefts + rights, bottoms + tops
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _low(texts: list[int], quad: array[float], limit: float) -> list[int]:
-    """The texts whose letters are lower than `limit`, and all that are turned; blanks have no height."""
+def _low(texts: list[int], quad: array[float], upright: bool, limit: float) -> list[int]:
+    """The texts whose letters are lower than `limit`; blanks have no height."""
     heights = map(float.__sub__, quad[7::8], quad[1::8])
-    low = [one for one, height in zip(texts, heights, strict=True) if 0 < height < limit]
-    if quad[6::8] != quad[0::8]:
-        slants = map(float.__sub__, quad[6::8], quad[0::8])
-        low += [one for one, slant in zip(texts, slants, strict=True) if abs(slant) > _UPRIGHT_POINTS]
-    return low
+    if not upright:
+        heights = map(math.hypot, heights, map(float.__sub__, quad[6::8], quad[0::8]))
+    return [one for one, height in zip(texts, heights, strict=True) if 0 < height < limit]
 
 
 def _flatten(objects: Iterable[int], matrix: Matrix, scale: float, depth: int) -> Iterator[_Painted]:
@@ -157,20 +150,19 @@ def _flatten(objects: Iterable[int], matrix: Matrix, scale: float, depth: int) -
 def _hidden(painted: list[_Painted], page_box: Box) -> Iterator[tuple[int, str]]:
     """Address and reason of each text object that nobody sees."""
     places = [at for at, one in enumerate(painted) if one.kind == pdfium.TEXT]
-    colours = pdfium.fill_colours([painted[at].address for at in places])
     page_size = max(page_box[2] - page_box[0], page_box[3] - page_box[1])
     tiny = TINY_POINTS * min(1.0, page_size / _USUAL_PAGE)
-    for at, colour in zip(places, colours, strict=True):
-        reason = _reason(painted, at, colour, page_box, tiny)
+    for at in places:
+        reason = _reason(painted, at, page_box, tiny)
         if reason:
             yield painted[at].address, reason
 
 
-def _reason(painted: list[_Painted], at: int, colour: Colour, page_box: Box, tiny: float) -> str:
+def _reason(painted: list[_Painted], at: int, page_box: Box, tiny: float) -> str:
     text = painted[at]
     mode = pdfium.render_mode(text.address)
-    if mode in _STROKE_ONLY:
-        colour = pdfium.stroke_colour(text.address)
+    painter = pdfium.stroke_colour if mode in _STROKE_ONLY else pdfium.fill_colour
+    colour = painter(text.address)
     if mode == _INVISIBLE_MODE or colour[3] <= _TRANSPARENT:
         return "invisible"
     if _is_outside(text.box, page_box):
@@ -190,7 +182,7 @@ def _on_white(painted: list[_Painted], at: int) -> bool:
         if below.kind != pdfium.PATH:
             return False
         if pdfium.is_filled(below.address):
-            colour = pdfium.fill_colours([below.address])[0]
+            colour = pdfium.fill_colour(below.address)
             if colour[3] > _TRANSPARENT:
                 return min(colour[:3]) >= _WHITE
     return True
@@ -264,8 +256,7 @@ def hidden_characters(text_page: int, count: int, look: PageLook) -> list[str]:
 def _char_reasons(text_page: int, count: int, look: PageLook) -> Iterator[tuple[str, bool]]:
     """Per character: the reason, and whether PDFium made the character up."""
     if pdfium.char_object is not None:
-        for at in range(count):
-            owner = pdfium.char_object(text_page, at)
+        for owner in map(pdfium.char_object, repeat(text_page, count), range(count)):
             yield look.hidden.get(owner or 0, ""), owner is None
         return
     places = [(look.boxes[address], reason) for address, reason in look.hidden.items()]

@@ -81,7 +81,7 @@ def _join_broken_words(text: str) -> str:
 
     The text itself decides: the way the word is written elsewhere; else a capital or a digit beside the
     hyphen, or two parts that both are words of this text, speak for keeping it."""
-    words = set(text.lower().split())
+    words = set(text.split())
     parts = text.split(HYPHEN)
     whole = [parts[0]]
     for before, after in pairwise(parts):
@@ -103,12 +103,13 @@ def _last_word(text: str) -> str:
 
 
 def _keeps_hyphen(before: str, after: str, words: set[str]) -> bool:
+    """True where the hyphen between these parts is the word's own. `words`: as they stand in the text."""
     if not before or not after:
         return True
     left, right = before.lower(), after.lower()
-    if left + right in words:
+    if before + after in words or left + right in words:
         return False
-    if f"{left}-{right}" in words or not before.isalpha() or not after.islower():
+    if f"{before}-{after}" in words or f"{left}-{right}" in words or not before.isalpha() or not after.islower():
         return True
     if before.isupper() and len(before) > 1:
         return True

@@ -66,10 +66,15 @@ def form_objects(form: int) -> list[int]:
     return list(map(_form_get, repeat(form, count), range(count)))
 
 
-def fill_colours(objects: Sequence[int]) -> list[Colour]:
-    """The colour that each object is filled with; black where there is none."""
+def fill_colours(objects: Sequence[int]) -> set[Colour]:
+    """All colours that these objects are filled with; black where one has none."""
     channels = iter(_four_each(_fill, objects, array("I", [0, 0, 0, 255]) * len(objects)))
-    return list(zip(channels, channels, channels, channels, strict=True))
+    return set(zip(channels, channels, channels, channels, strict=True))
+
+
+def fill_colour(object_: int) -> Colour:
+    red, green, blue, alpha = _four_each(_fill, [object_], array("I", [0, 0, 0, 255]))
+    return red, green, blue, alpha
 
 
 def stroke_colour(object_: int) -> Colour:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from literature_review.errors import PaperError
@@ -88,7 +88,7 @@ def error_type(error: BaseException) -> str:
     """An ErrorType's value: a paper's own fault is permanent, the rest is as the kernel's classifier sees it."""
     if isinstance(error, PaperError):
         return "permanent"
-    return str(ErrorClassifier.classify_error(error).value)  # type: ignore[arg-type]
+    return str(ErrorClassifier.classify_error(error).value)
 
 
 def explain(error: BaseException) -> str:

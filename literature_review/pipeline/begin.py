@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +32,8 @@ def begin_run(
     if wants_earlier and not nothing:
         log.info(f"Resuming run {data.get('run_id')}: {_standing(data)}")
         return checkpoint, _as_begun(options, data, log)
+    if data.get("dry_run"):
+        os.unlink(config.checkpoint_file)  # it was for review; nothing in it is worth setting aside
     if wants_earlier:
         log.info(f"Nothing to resume: {nothing}; starting a new run")
     elif loaded and not data.get("dry_run") and data.get("status") not in (None, "completed"):

@@ -23,9 +23,9 @@ T = TypeVar("T")
 def request_bucket(quota: Quota) -> SimpleQuotaManager:
     """A bucket that keeps to `rate` calls in every window of `per_seconds`, bursts included.
 
-    A bucket of capacity b and refill r grants at most b + r * w tokens in a window w. With b a tenth of the rate
-    (at least 1, or `quota.burst`) and r = (rate - b) / per_seconds that is the rate. A rate of 1 or less has a
-    burst of 1, and one call follows the other after the whole time.
+    A bucket of capacity b and refill r grants at most b + r * w tokens in a window w: with b a tenth of the rate
+    (at least 1, or `quota.burst`) and r = (rate - b) / per_seconds that is the rate. For a rate of 1 or less one call
+    follows the other after `per_seconds / rate`.
     """
     burst = quota.burst if quota.burst is not None else max(1.0, quota.rate / 10)
     if quota.rate <= burst:
@@ -115,9 +115,7 @@ class CallGate:
         for bucket, amount in ((self._requests, 1.0), (self._tokens, tokens)):
             if bucket is None or amount <= 0:
                 continue
-            taken = bucket.consume(
-                amount, wait=True, timeout=deadline.remaining(), cancel=deadline.cancelled
-            )
+            taken = bucket.consume(amount, wait=True, timeout=deadline.remaining(), cancel=deadline.cancelled)
             if not taken:
                 raise StageTimeoutError("a call waited for its quota until its time was over")
 

@@ -25,9 +25,7 @@ ALL_PAPERS = ""  # the store keeps the results of these stages under this name; 
 class CorpusStages:
     """Runs corpus stages. Their results are kept, so that a later run can begin behind them. One thread."""
 
-    def __init__(
-        self, state: RunState, work: PaperWork, found: PapersFound, per_paper: Sequence[LoadedStage]
-    ) -> None:
+    def __init__(self, state: RunState, work: PaperWork, found: PapersFound, per_paper: Sequence[LoadedStage]) -> None:
         self._state, self._work, self._found = state, work, found
         self._per_paper = tuple(stage.name for stage in per_paper)
         self._runner = StageRunner(state)

@@ -1,7 +1,7 @@
 """What happens when something fails: the circuit breaker, and stages that run against a deadline.
 
-    a call of a model      CallGate (calls.py): quota, retry, breaker
-    a stage of one paper   run_with_deadline: a thread that is waited for no longer than its time
+a call of a model      CallGate (calls.py): quota, retry, breaker
+a stage of one paper   run_with_deadline: a thread that is waited for no longer than its time
 """
 
 from __future__ import annotations

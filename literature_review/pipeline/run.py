@@ -73,9 +73,7 @@ class PipelineOrchestrator:
 class _Run:
     """One run. Lives in the thread that calls it; papers are walked by the coordinator's threads."""
 
-    def __init__(
-        self, config: Config, options: RunOptions, log: RunLog, parts: Parts, signals: StopSignals
-    ) -> None:
+    def __init__(self, config: Config, options: RunOptions, log: RunLog, parts: Parts, signals: StopSignals) -> None:
         self._began, self._started_at = time.monotonic(), datetime.now().isoformat(timespec="seconds")
         self._log, self._parts = log, parts
         self._found = papers_found(config, parts)
@@ -194,7 +192,8 @@ def papers_found(config: Config, parts: Parts) -> PapersFound:
     found = parts.find_papers()
     if not found.papers and not found.problems:
         raise UsageError(
-            f"no papers in {config.papers!r}: put PDF, text or Markdown files there, or name another folder with --papers"
+            f"no papers in {config.papers!r}: put PDF, text or Markdown files there, or name another folder "
+            "with --papers"
         )
     return found
 

@@ -42,7 +42,8 @@ def load_stages(specs: Sequence[StageSpec]) -> tuple[LoadedStage, ...]:
     """Import every stage's module, from the current folder too. Raises ConfigError with all that failed."""
     if os.getcwd() not in sys.path:  # a user's own stage lies beside the papers, not in the package
         sys.path.append(os.getcwd())
-    loaded, problems = [], []
+    loaded: list[LoadedStage] = []
+    problems: list[str] = []
     for spec in specs:
         module = _import(spec, problems)
         if module is None:

@@ -17,9 +17,7 @@ from literature_review.pipeline.work import PaperWork
 EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
-def run_facts(
-    state: RunState, found: PapersFound, work: PaperWork, started_at: str, began: float
-) -> dict[str, Any]:
+def run_facts(state: RunState, found: PapersFound, work: PaperWork, started_at: str, began: float) -> dict[str, Any]:
     """Everything that varies between two runs over the same input: the report's `run`. Times local ISO, durations
     in seconds."""
     usage = state.parts.backend.usage()
@@ -48,7 +46,9 @@ def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: s
     """How the run ended, in figures."""
     totals = corpus.totals()
     usage = state.parts.backend.usage()
-    failures = {name: outcome.error for name, outcome in work.outcomes.items() if outcome.kind in ("failed", "unreadable")}
+    failures = {
+        name: outcome.error for name, outcome in work.outcomes.items() if outcome.kind in ("failed", "unreadable")
+    }
     failures.update(corpus.problems())
     exit_code = EXIT_CODES[status]
     if exit_code == 0 and failures:
@@ -76,7 +76,9 @@ def tell_summary(state: RunState, result: RunResult) -> None:
     """The lines at the end: papers, claims, retries, quota, cost, time, and where to look."""
     log, papers, claims = state.log, result.papers, result.claims
     states = ", ".join(f"{papers[name]} {name.replace('_', ' ')}" for name in PAPER_STATES if papers[name])
-    log.info(f"Papers: {papers['total']} ({states or 'none'}); {len(result.worked)} worked on, {len(result.reused)} reused")
+    log.info(
+        f"Papers: {papers['total']} ({states or 'none'}); {len(result.worked)} worked on, {len(result.reused)} reused"
+    )
     log.info(
         f"Claims: {claims['claims']} ({claims['approved']} approved, {claims['rejected']} rejected, "
         f"{claims['pending']} pending)"

@@ -109,14 +109,10 @@ class PaperWork:
             earlier[stage.name] = stored
             outcome.done[stage.name] = stored.result.status
             if reason:
-                self._state.checkpoint.update_paper_status(
-                    paper.id, "in_progress", stages_completed=list(outcome.done)
-                )
+                self._state.checkpoint.update_paper_status(paper.id, "in_progress", stages_completed=list(outcome.done))
         return None
 
-    def _why_again(
-        self, paper: PaperFile, at: int, stored: StoredResult | None, made_from: Mapping[str, str]
-    ) -> str:
+    def _why_again(self, paper: PaperFile, at: int, stored: StoredResult | None, made_from: Mapping[str, str]) -> str:
         """Why the stage must run: new, or what changed; "" where the stored result stands."""
         stage = self._stages[at]
         forced = self._redo.start is not None and at >= self._redo.start
@@ -138,9 +134,7 @@ class PaperWork:
         entry = self._state.checkpoint.get_paper_status(paper.id)
         return entry is not None and stage.name in entry.get("stages", {})
 
-    def _made_from(
-        self, paper: PaperFile, stage: LoadedStage, earlier: Mapping[str, StoredResult]
-    ) -> dict[str, str]:
+    def _made_from(self, paper: PaperFile, stage: LoadedStage, earlier: Mapping[str, StoredResult]) -> dict[str, str]:
         made_from = {
             "content": paper.sha256,
             "protocol": self._protocol,
@@ -208,9 +202,7 @@ class PaperWork:
                 parts.store.put_document(paper.sha256, reader, document)
         return document
 
-    def _record(
-        self, paper: PaperFile, stage: LoadedStage, made_from: Mapping[str, str], error: Exception
-    ) -> None:
+    def _record(self, paper: PaperFile, stage: LoadedStage, made_from: Mapping[str, str], error: Exception) -> None:
         """Keep the failure, so that the next run knows whether it would be the same again."""
         reason = getattr(error, "reason", "") if isinstance(error, UnreadablePaperError) else ""
         result = StageResult("failed", reason=self._state.log.redact(explain(error)), record={"unreadable": reason})

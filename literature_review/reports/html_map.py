@@ -54,7 +54,7 @@ def _grid(view: ReportView) -> str:
 
 def _column(view: ReportView, paper_id: str) -> str:
     paper = view.paper(paper_id)
-    name, anchor = shown(short_name(paper), 26), view.paper_anchor(paper_id)
+    name, anchor = shown(short_name(paper), 22), view.paper_anchor(paper_id)
     title = attribute(f"{paper.get('title') or ''} ({paper_id})".strip(), 240)
     inner = f'<a href="#{anchor}" title="{title}">{name}</a>' if anchor else f'<span title="{title}">{name}</span>'
     return f'<th scope="col" class="paper"><div>{inner}</div></th>'

@@ -157,11 +157,18 @@ def papers(view: ReportView) -> str:
 
 def _entries(view: ReportView) -> Iterator[str]:
     for number, paper in enumerate(view.papers[:PAPERS_LISTED], 1):
-        title = shown(paper.get("title") or paper["id"], 300)
+        title = f"<bdi>{shown(paper['title'], 300)}</bdi> " if paper.get("title") else ""
         yield (
-            f'<li id="p{number}">{badge(str(paper.get("state", "")))} <bdi class="title">{title}</bdi> '
+            f'<li id="p{number}">{badge(str(paper.get("state", "")))} {title}'
             f'{identifier(paper["id"])}<p class="facts">{_about(paper)}</p></li>\n'
         )
+
+
+def _by_source(paper: Record) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, where in (paper.get("sources") or {}).items():
+        found.setdefault(str(where), []).append(str(name))
+    return found
 
 
 def _about(paper: Record) -> str:
@@ -169,7 +176,7 @@ def _about(paper: Record) -> str:
     names = ", ".join(authors[:6]) + (" and others" if len(authors) > 6 else "")
     claims = paper.get("claims") or {}
     found = ", ".join(f"{int(number):,} {shown(status, 12)}" for status, number in claims.items() if number)
-    sources = ", ".join(f"{name} from {where}" for name, where in (paper.get("sources") or {}).items())
+    sources = "; ".join(f"{', '.join(names)} from {where}" for where, names in _by_source(paper).items())
     facts = (
         shown(names, 240),
         shown(paper.get("year") or "", 12),

@@ -67,14 +67,17 @@ def identifier(value: Any) -> str:
 
 def quotation(record: Record, language: Any = None) -> str:
     """A claim's or passage's quote, marked, within its greyed context. `language`: ISO 639 code of the paper."""
-    context = record.get("context") or {}
-    before = shown(words_before(str(context.get("before") or ""), CONTEXT_LIMIT), CONTEXT_LIMIT + 9)
-    after = shown(words_after(str(context.get("after") or ""), CONTEXT_LIMIT), CONTEXT_LIMIT + 9)
+    context, start = record.get("context") or {}, record.get("start") or 0
+    before, after = str(context.get("before") or ""), str(context.get("after") or "")
+    if before and start > len(before) + 2:  # so much white space may have been trimmed
+        before = "… " + before
+    before = shown(words_before(before, CONTEXT_LIMIT), CONTEXT_LIMIT + 9)
+    after = shown(words_after(after, CONTEXT_LIMIT), CONTEXT_LIMIT + 9)
     known = isinstance(language, str) and language != "en" and _LANGUAGE.fullmatch(language)
     tongue = f' lang="{language}"' if known else ""
     return (
         f'<blockquote dir="auto"{tongue}><span class="context">{before}</span>'
-        f"<mark>{shown(record.get('quote'), QUOTE_LIMIT)}</mark>"
+        f"{' ' if before else ''}<mark>{shown(record.get('quote'), QUOTE_LIMIT)}</mark>{' ' if after else ''}"
         f'<span class="context">{after}</span></blockquote>'
     )
 
@@ -123,13 +126,16 @@ def scrolling(label: str, body: str) -> str:
 
 
 def bar(parts: Sequence[tuple[str, int]], label: str) -> str:
-    """A stacked bar of `(state, number)`, wide as the numbers; `label` says the same in words."""
+    """A stacked bar of `(state, number)`, wide as the numbers; `label` says the same in words.
+
+    Every number that is not 0 can be seen: the first is drawn last, above its neighbour's edge.
+    """
     whole = sum(number for _, number in parts) or 1
     drawn, left = [], 0.0
     for state, number in parts:
         width = 100 * number / whole
         if number:
-            drawn.append(f'<rect class="{state}" x="{left:.2f}" width="{max(width - 0.4, 0.2):.2f}" height="4"/>')
+            drawn.append(f'<rect class="{state}" x="{left:.2f}" width="{max(width - 0.4, 0.9):.2f}" height="4"/>')
         left += width
     svg = '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" role="img"'
-    return f'{svg} aria-label="{attribute(label)}">{"".join(drawn)}</svg>'
+    return f'{svg} aria-label="{attribute(label)}">{"".join(reversed(drawn))}</svg>'

@@ -38,9 +38,15 @@ def _fact(name: str, value: Any) -> tuple[str, str]:
     if name == "cost_usd":
         return title, "unknown" if value is None else f"{float(value):,.4g} US dollars"
     if isinstance(value, Mapping):
-        pairs = [f"{shown(key.replace('_', ' '), 60)} {shown(number, 60)}" for key, number in value.items()]
+        pairs = [f"{shown(str(key).replace('_', ' '), 60)} {_plain(number)}" for key, number in value.items()]
         return title, ", ".join(pairs[:40]) or "none"
-    return title, shown("none" if value in (None, "") else value, 300)
+    return title, _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return shown("none" if value in (None, "") else value, 300)
 
 
 def _files(name: str, files: Sequence[Any]) -> str:

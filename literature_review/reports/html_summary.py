@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from literature_review.reports.html_parts import bar
-from literature_review.reports.html_text import count, shown
+from literature_review.reports.html_text import count, listed, shown
 from literature_review.reports.report_view import ReportView
 
 _FIGURES = (("covered", "covered", "covered"), ("partial", "partial", "partly covered"), ("gaps", "gap", "gaps"))
+_OUTCOMES = (
+    ("covered", "is covered", "are covered"),
+    ("partial", "is covered in part", "are covered in part"),
+    ("gaps", "is a gap", "are gaps"),
+)
 _LINKS = (("map", "Map"), ("gaps", "Gaps"), ("evidence", "Evidence"), ("screening", "Screening"),
           ("papers", "Papers"), ("run", "Run"))  # fmt: skip
 
@@ -32,14 +37,18 @@ def summary(view: ReportView) -> str:
     if not view.total("reviewed"):
         papers = count(view.total("papers"), "paper")
         return f"None of the {papers} found could be reviewed, so {_nothing(asked)} could be assessed."
-    approved, reviewed = view.total("approved"), view.total("reviewed")
-    return (
-        f"Of {count(asked, 'sub-requirement')}, <b>{view.total('covered'):,}</b> "
-        f"{'is' if view.total('covered') == 1 else 'are'} covered, "
-        f"<b>{view.total('partial'):,}</b> in part, and <b>{count(view.total('gaps'), 'gap')}</b> "
-        f"{'remains' if view.total('gaps') == 1 else 'remain'}, on the evidence of "
-        f"{count(approved, 'approved claim')} from {count(reviewed, 'reviewed paper')}."
-    )
+    evidence = count(view.total("approved"), "approved claim") if view.total("approved") else "no approved claim"
+    return f"{_outcome(view, asked)}, with {evidence} from {count(view.total('reviewed'), 'reviewed paper')}."
+
+
+def _outcome(view: ReportView, asked: int) -> str:
+    """`Of 11 sub-requirements, 5 are covered and 6 are gaps`, or `All 4 sub-requirements are covered`."""
+    parts = [(view.total(name), one, many) for name, one, many in _OUTCOMES if view.total(name)]
+    if len(parts) == 1 and parts[0][0] == asked:
+        _, one, many = parts[0]
+        return f"The one sub-requirement {one}" if asked == 1 else f"All {count(asked, 'sub-requirement')} {many}"
+    said = listed(f"<b>{number:,}</b> {one if number == 1 else many}" for number, one, many in parts)
+    return f"Of {count(asked, 'sub-requirement')}, {said}"
 
 
 def _nothing(asked: int) -> str:

@@ -5,6 +5,7 @@ Numbers make the anchors of the page (`p12`, `s3`, `s3c1`): never an id from the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,9 +43,13 @@ class Row:
         return {cell["paper"]: cell["state"] for cell in self.sub.get("cells", ())}
 
     def claims(self, *statuses: str) -> list[tuple[str, Record]]:
-        """Claims of these statuses in the report's order, each with its anchor."""
-        claims = enumerate(self.sub.get("claims", ()), 1)
-        return [(f"{self.anchor}c{number}", claim) for number, claim in claims if claim.get("status") in statuses]
+        """Claims of these statuses, in the order of the statuses and best first, each with its anchor."""
+        found = [
+            (f"{self.anchor}c{number}", claim)
+            for number, claim in enumerate(self.sub.get("claims", ()), 1)
+            if claim.get("status") in statuses
+        ]
+        return sorted(found, key=lambda item: (statuses.index(item[1]["status"]), -_number(item[1].get("score"))))
 
     def upheld(self) -> list[tuple[str, Record]]:
         return self.claims("approved", "pending")
@@ -121,6 +126,11 @@ def _rows(questions: Sequence[Record]) -> list[Row]:
         for sub in requirement.get("sub_requirements", ())
     ]
     return [Row(number, *parts) for number, parts in enumerate(found, 1)]
+
+
+def _number(score: Any) -> float:
+    """The score, or 0 where there is none: a NaN would leave the order to chance."""
+    return float(score) if isinstance(score, (int, float)) and math.isfinite(score) else 0.0
 
 
 def short_name(paper: Record) -> str:

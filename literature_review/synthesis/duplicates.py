@@ -33,6 +33,7 @@ _CORRECTION = re.compile(
     r"|response)\b",
     re.IGNORECASE,
 )
+_VERSION = re.compile(r"[./]?v\d{1,2}$")
 _PREPRINT_DOIS = (
     "10.1101/", "10.48550/", "10.21203/", "10.31234/", "10.31219/", "10.20944/", "10.26434/", "10.2139/ssrn",
     "10.22541/", "10.36227/",
@@ -129,9 +130,10 @@ def _is_preprint(doi: str) -> bool:
 
 
 def folded_doi(doi: str) -> str:
-    """A DOI without the address that it is written as, in lower case; empty for what is none."""
+    """A DOI in lower case, without the address that it is written as and a preprint's version; empty for none."""
     found = re.search(r"10\.\d{4,9}/\S+", doi.lower())
-    return found.group().rstrip(".,;)") if found else ""
+    plain = found.group().rstrip(".,;)") if found else ""
+    return _VERSION.sub("", plain) if plain.startswith(_PREPRINT_DOIS) else plain
 
 
 def folded_title(title: str) -> str:
@@ -150,7 +152,8 @@ _SUPPLEMENT_MARK = re.compile(
 
 
 def same_authors(one: Sequence[str], other: Sequence[str]) -> bool:
-    """Whether two lists name the same people by surname; one may break off with "et al."."""
+    """Whether two lists name the same people by surname. One may break off ("et al.", or a file that names its
+    first author alone)."""
     a, b = [surname(name) for name in one], [surname(name) for name in other]
     a, b = [name for name in a if name], [name for name in b if name]
     if not a or not b:
@@ -158,7 +161,7 @@ def same_authors(one: Sequence[str], other: Sequence[str]) -> bool:
     shorter, longer = sorted((a, b), key=len)
     if len(shorter) == len(longer):
         return sorted(a) == sorted(b)
-    broken_off = any("et al" in name.casefold() for name in (*one, *other))
+    broken_off = len(shorter) == 1 or any("et al" in name.casefold() for name in (*one, *other))
     return broken_off and longer[: len(shorter)] == shorter
 
 

@@ -54,6 +54,8 @@ KINDS: dict[str, str] = {
     }.items()
     for name in names.split("|")
 }
+_OPENING = re.compile(r"[\s*_]*([^\W\d_]+)")
+_OPENINGS = frozenset(name.split()[0].split("-")[0] for name in KINDS) | {"body"}
 _OPENS_APPENDIX = re.compile(r"(?:appendix|annex|supplementary|supporting information|extended data)\b", re.I)
 
 _MARKDOWN = re.compile(r" {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$")
@@ -121,8 +123,11 @@ def find_headings(text: str) -> list[Heading]:
 
 def kind_of(title: str) -> str:
     """The kind of a section with this title, by the known words; an empty text where none fits."""
-    name = " ".join(_without_number(title).replace("’", "'").replace("&", "and").lower().split())
-    name = name.strip(" .:;—–-*_")
+    title = _without_number(title)
+    opening = _OPENING.match(title)
+    if opening is None or opening.group(1).lower() not in _OPENINGS:
+        return ""
+    name = " ".join(title.replace("’", "'").replace("&", "and").lower().split()).strip(" .:;—–-*_")
     known = KINDS.get(name)
     if known is None and "." in name:
         parts = [part.strip() for part in name.split(".")]
@@ -133,11 +138,9 @@ def kind_of(title: str) -> str:
 
 
 def _without_number(title: str) -> str:
-    for pattern in (_NUMBERED, _ROMAN):
-        match = pattern.match(title.strip())
-        if match:
-            return match.group(2)
-    return title
+    title = title.strip()
+    match = _NUMBERED.match(title) or _ROMAN.match(title)
+    return match.group(2) if match else title
 
 
 def _candidates(text: str) -> Iterator[Heading]:
@@ -145,7 +148,9 @@ def _candidates(text: str) -> Iterator[Heading]:
     start = 0
     lines = text.split("\n")
     for at, line in enumerate(lines):
-        if 3 <= len(line) <= MAX_HEADING_CHARACTERS or line.startswith("#"):
+        if line[:1].islower() and line[:8] not in ("abstract", "section "):
+            pass
+        elif 3 <= len(line) <= MAX_HEADING_CHARACTERS or line.startswith("#"):
             heading = _candidate(line, start, lines[at + 1] if at + 1 < len(lines) else "")
             if heading is not None:
                 yield heading

@@ -121,7 +121,7 @@ def test_a_deadline_that_passed_or_a_stop_ends_the_work(backend: Backend, step: 
     stop = threading.Event()
     stop.set()
     for deadline in (Deadline(0.0), Deadline(cancelled=stop)):
-        arguments = (WANTED,) if step == "find_claims" else ([], {})
+        arguments: tuple[Any, ...] = (WANTED,) if step == "find_claims" else ([], {})
         with pytest.raises(StageTimeoutError):
             getattr(backend, step)(document(), *arguments, deadline)
 

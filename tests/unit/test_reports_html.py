@@ -157,10 +157,29 @@ def test_any_text_is_read_by_a_browser_as_that_text_made_visible(text: str) -> N
 def test_the_summary_says_the_result_in_one_sentence() -> None:
     text = Tree(page(sample_report())).text
     assert (
-        "Of 11 sub-requirements, 5 are covered, 3 in part, and 3 gaps remain, on the evidence of 23 approved "
-        "claims from 17 reviewed papers." in text
+        "Of 11 sub-requirements, 5 are covered, 3 are covered in part and 3 are gaps, with 23 approved claims "
+        "from 17 reviewed papers." in text
     )
     assert "2 papers could not be read or assessed" in text
+
+
+@pytest.mark.parametrize(
+    ("totals", "said"),
+    [
+        ({"sub_requirements": 4, "covered": 4, "papers": 3, "reviewed": 3, "approved": 9},
+         "All 4 sub-requirements are covered, with 9 approved claims from 3 reviewed papers."),
+        ({"sub_requirements": 1, "gaps": 1, "papers": 1, "reviewed": 1},
+         "The one sub-requirement is a gap, with no approved claim from 1 reviewed paper."),
+        ({"sub_requirements": 3, "covered": 1, "gaps": 2, "papers": 2, "reviewed": 1, "approved": 1},
+         "Of 3 sub-requirements, <b>1</b> is covered and <b>2</b> are gaps, with 1 approved claim from 1 reviewed"),
+        ({"sub_requirements": 3, "gaps": 3}, "No papers were found, so none of the 3 sub-requirements could be"),
+        ({"sub_requirements": 1, "gaps": 1, "papers": 2},
+         "None of the 2 papers found could be reviewed, so the one sub-requirement could be assessed"),
+        ({}, "The protocol asks for nothing"),
+    ],
+)  # fmt: skip
+def test_the_summary_is_right_in_the_corners(totals: dict[str, int], said: str) -> None:
+    assert said in page({"totals": totals})
 
 
 def test_every_approved_claim_stands_there_with_quote_context_place_score_and_reason() -> None:
@@ -175,6 +194,17 @@ def test_every_approved_claim_stands_there_with_quote_context_place_score_and_re
     assert "pp. 5–6" in tree.text
     assert "direction: no difference" in tree.text
     assert "outcome words 0.90" in tree.text
+
+
+def test_the_best_claims_are_shown_whatever_their_order_in_the_report() -> None:
+    report = huge_report(60, 3, claims_per_row=30)
+    covered = next(sub for sub in subs(report) if sub["status"] == "covered")
+    for number, claim in enumerate(covered["claims"]):
+        claim["quote"], claim["score"] = f"Finding {number}.", number / 100
+    approved = [claim for claim in covered["claims"] if claim["status"] == "approved"]
+    shown_quotes = re.findall(r"<mark>(Finding \d+\.)</mark>", page(report))
+    best = sorted(approved, key=lambda claim: -claim["score"])[:10]
+    assert shown_quotes[:10] == [claim["quote"] for claim in best]
 
 
 def test_each_gap_says_why_what_was_looked_at_and_what_is_not_known() -> None:

@@ -94,8 +94,6 @@ def test_elsewhere_a_plain_line_comes_now_and_then() -> None:
     assert "judge: 15/100 papers, 1.0 papers/s, about 85 s left, 1 failed" in lines[0]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "spoken"), [(0.42, "0.4 s"), (59, "59 s"), (700, "12 min"), (12000, "3 h 20 min")]
-)
+@pytest.mark.parametrize(("seconds", "spoken"), [(0.42, "0.4 s"), (59, "59 s"), (700, "12 min"), (12000, "3 h 20 min")])
 def test_times_are_said_as_a_person_would(seconds: float, spoken: str) -> None:
     assert spoken_seconds(seconds) == spoken

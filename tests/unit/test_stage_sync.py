@@ -23,7 +23,7 @@ def known(name: str, state: str = "reviewed", title: str = TITLE, **fields: obje
 @pytest.mark.parametrize(
     ("second", "by"),
     [
-        ({"doi": "https://doi.org/10.5555/ABC.1"}, "same DOI"),
+        ({"doi": "https://doi.org/10.5555/ABC.1", "title": "Another title of it"}, "same DOI"),
         ({"title": "TEXT MESSAGE REMINDERS: in an eye-clinic.", "authors": ("A. Diallo", "Finch, R.")},
          "same title, authors and year"),
     ],
@@ -38,7 +38,8 @@ def test_the_same_doi_or_title_authors_and_year_is_the_same_work(second: dict[st
         {"title": "Telephone reminders in an eye clinic"},
         {"authors": ("Amara Diallo", "Somebody Else")},
         {"authors": ()},
-        {"authors": ("Amara Diallo",)},
+        {"authors": ("Robert Finch",)},
+        {"authors": ("Amara Diallo", "Robert Finch", "Third Author")},
         {"year": 2020},
         {"year": None},
     ],
@@ -86,9 +87,12 @@ def test_a_surname_is_found_however_the_name_is_written(name: str) -> None:
     assert surname(name) == "smith"
 
 
-def test_a_list_that_breaks_off_with_et_al_is_the_same_people() -> None:
-    assert same_authors(("Müller A et al.",), ("Anna Muller", "Ben Okafor"))
-    assert not same_authors(("Müller A",), ("Anna Muller", "Ben Okafor"))
+def test_a_list_that_breaks_off_is_the_same_people() -> None:
+    three = ("Anna Muller", "Ben Okafor", "Cy Twombly")
+    assert same_authors(("Müller A", "Okafor B et al."), three)
+    assert same_authors(("Müller A",), three)
+    assert not same_authors(("Okafor B",), three)
+    assert not same_authors(("Müller A", "Okafor B"), three)
 
 
 class Kept:

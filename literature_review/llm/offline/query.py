@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import log
 
 from .places import Place
@@ -63,7 +64,7 @@ class Query:
         self._focus, self._rest = _Words(focus, seen, len(places)), _Words(rest, seen, len(places))
         self._pairs = {
             f" {one} {two} "
-            for one, two in zip(key, key[1:], strict=False)
+            for one, two in pairwise(key)
             if one in self._focus.terms or two in self._focus.terms
         }
         self._numbers = frozenset(word for word in focus if word.isdigit())

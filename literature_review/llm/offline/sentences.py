@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 Span = tuple[int, int]
 
@@ -45,7 +46,7 @@ def page_width(text: str) -> int:
         return 0
     broken = sum(
         1
-        for line, after in zip(lines, lines[1:], strict=False)
+        for line, after in pairwise(lines)
         if after[0].islower() and line.rstrip()[-1] not in _CLOSERS
     )
     lengths = sorted(map(len, lines))

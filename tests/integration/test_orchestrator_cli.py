@@ -1,0 +1,219 @@
+"""The command as a user types it, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.review_samples import ROOT, checkpoint_of, command, make_review, report_of, tree
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_help_names_the_version_and_every_option(tmp_path: Path) -> None:
+    run = command("--help", cwd=tmp_path)
+    assert run.returncode == 0
+    assert "v2.0" in run.stdout
+    named = "config papers protocol output-dir checkpoint-file log-file resume resume-from dry-run force version"
+    for option in [*named.split(), "enable-experimental", "max-workers"]:
+        assert f"--{option}" in run.stdout
+
+
+def test_a_review_from_papers_to_report(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    run = command(cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "🎉 Pipeline Complete!" in run.stdout
+    report = report_of(tmp_path)
+    subs = {sub["id"]: sub for sub in report["questions"][0]["requirements"][0]["sub_requirements"]}
+    assert subs["S1"]["status"] == "covered"
+    assert subs["S2"]["status"] == "gap"
+    assert any("Sleep duration was significantly shorter" in claim["quote"] for claim in subs["S1"]["claims"])
+    for name in ("gap_analysis_report.csv", "gap_analysis_report.html", "review.db", "review_version_history.json"):
+        assert (tmp_path / "out" / name).stat().st_size > 0
+    checkpoint = checkpoint_of(tmp_path)
+    assert checkpoint["status"] == "completed"
+    assert checkpoint["dry_run"] is False
+    assert {name: entry["status"] for name, entry in checkpoint["stages"].items()} == {
+        "journal_reviewer": "completed",
+        "judge": "completed",
+        "dra": checkpoint["stages"]["dra"]["status"],
+        "sync": "completed",
+        "orchestrator": "completed",
+    }
+    assert checkpoint["stats"]["completed_papers"] == 3
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "papers", "protocol.json", "pipeline_config.json", "out", "checkpoint.json",
+    }  # fmt: skip
+
+
+def test_a_dry_run_says_what_the_guide_shows_and_changes_nothing_but_its_checkpoint(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    before = tree(tmp_path)
+    run = command("--dry-run", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert all(
+        re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[(INFO|WARNING|SUCCESS|ERROR)\] ", line) for line in lines
+    )
+    said = [line.split("] ", 1)[1] for line in lines]
+    assert said[:2] == ["[WARNING] DRY-RUN MODE ENABLED", "[INFO] No stages will be executed"]
+    assert "[INFO] [DRY-RUN] Would execute: literature_review.reviewers.journal_reviewer" in said
+    assert "[SUCCESS] ✅ Stage validated: Stage 1: Initial Paper Review" in said
+    assert said[-1] == "[SUCCESS] 🎉 Pipeline Complete!"
+    after = tree(tmp_path)
+    checkpoint = json.loads(after.pop("checkpoint.json"))
+    assert after == before
+    assert checkpoint["dry_run"] is True
+    assert checkpoint["status"] == "completed"
+
+
+def test_a_dry_run_leaves_a_real_run_alone_and_is_never_taken_for_one(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    command("--dry-run", cwd=tmp_path)
+    run = command("--resume", cwd=tmp_path)
+    assert run.returncode == 0
+    assert "Nothing to resume: the checkpoint is that of a dry run" in run.stdout
+    assert checkpoint_of(tmp_path)["stats"]["completed_papers"] == 3
+    before = tree(tmp_path)
+    again = command("--dry-run", cwd=tmp_path)
+    assert "it is left alone" in again.stdout
+    after = tree(tmp_path)
+    assert json.loads(after.pop("checkpoint.dry-run.json"))["dry_run"] is True
+    assert after == before
+
+
+def test_the_log_file_gets_debug_detail(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    assert command("--log-file", "debug.log", "--dry-run", cwd=tmp_path).returncode == 0
+    assert "DRY-RUN MODE ENABLED" in (tmp_path / "debug.log").read_text(encoding="utf-8")
+
+
+def test_experimental_is_said_to_be_so_and_gives_the_same_report(tmp_path: Path) -> None:
+    for name in ("one", "many"):
+        make_review(tmp_path / name, papers=6)
+    command(cwd=tmp_path / "one")
+    run = command("--enable-experimental", "--max-workers", "3", cwd=tmp_path / "many")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"\[WARNING\] Experimental", run.stdout)
+    assert report_of(tmp_path / "one") == report_of(tmp_path / "many")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--config", "pipeline_config.json"), ("--resume",)])
+def test_commands_of_version_1_work_unchanged(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    make_review(tmp_path)
+    run = command(*arguments, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_checkpoint_of_version_1_is_kept_and_a_new_run_begins(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    old = '{"stages": {"journal_reviewer": {"status": "completed"}}, "run_id": "old"}'
+    (tmp_path / "checkpoint.json").write_text(old, encoding="utf-8")
+    run = command("--resume", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (tmp_path / "checkpoint.v1.json").read_text(encoding="utf-8") == old
+    assert checkpoint_of(tmp_path)["stats"]["completed_papers"] == 3
+
+
+@pytest.mark.parametrize("module", ["reviewers.journal_reviewer", "reviewers.judge", "synthesis.gap_analysis"])
+def test_a_stage_runs_alone(module: str, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    make_review(tmp_path)
+    assert command(cwd=tmp_path).returncode == 0
+    run = subprocess.run(
+        [sys.executable, "-m", f"literature_review.{module}"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"Executing: literature_review.{module}" in run.stdout
+    assert run.stdout.count("Executing:") == 1
+
+
+BAD: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
+    ("no such configuration", "", ("--config", "nowhere.json"), ("nowhere.json",)),
+    ("not JSON", '{"papers": "papers",,}', (), ("line 1", "column 21")),
+    ("a wrong type", '{"stage_timeout": "soon"}', (), ("stage_timeout",)),
+    ("an unknown key", '{"retry_polcy": {}}', (), ("retry_polcy", "retry_policy")),
+    ("NaN", '{"stage_timeout": NaN}', (), ("stage_timeout", "no JSON number")),
+    ("no such stage", "", ("--resume-from", "jugde"), ("jugde", "judge", "orchestrator")),
+    ("no such folder", "", ("--papers", "nowhere"), ("nowhere", "--papers")),
+    ("papers is a file", "", ("--papers", "protocol.json"), ("not a folder",)),
+    ("no such protocol", "", ("--protocol", "nowhere.json"), ("nowhere.json",)),
+    ("an unknown option", "", ("--papres", "x"), ("--papres",)),
+    ("force and resume", "", ("--force", "--resume"), ("--force",)),
+    ("no workers", "", ("--max-workers", "0"), ("--max-workers",)),
+    ("output below a file", "", ("--output-dir", "protocol.json/out"), ("output_dir",)),
+    ("log file in no folder", "", ("--log-file", "nowhere/x.log"), ("nowhere/x.log",)),
+]
+
+
+@pytest.mark.parametrize(("config", "arguments", "said"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_wrong_usage_is_one_clear_line_and_exit_code_2(
+    config: str, arguments: tuple[str, ...], said: tuple[str, ...], tmp_path: Path
+) -> None:
+    make_review(tmp_path)
+    if config:
+        (tmp_path / "pipeline_config.json").write_text(config, encoding="utf-8")
+    before = tree(tmp_path)
+    run = command(*arguments, cwd=tmp_path)
+    output = run.stdout + run.stderr
+    assert run.returncode == 2, output
+    assert "Traceback" not in output
+    for word in said:
+        assert word in output
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (None, "there is no module 'my_stage'"),
+        ("import nowhere_at_all", "needs the module 'nowhere_at_all'"),
+        ("raise RuntimeError('boom')", "fails to import (RuntimeError: boom)"),
+        ("def run(:", "SyntaxError"),
+        ("runs = 1", "has no function run(context)"),
+    ],
+)
+def test_a_stage_module_that_cannot_be_used_is_told_before_anything_runs(
+    code: str | None, said: str, tmp_path: Path
+) -> None:
+    make_review(tmp_path, stages=[{"name": "mine", "module": "my_stage", "title": "Mine", "per_paper": True}])
+    if code is not None:
+        (tmp_path / "my_stage.py").write_text(code, encoding="utf-8")
+    for arguments in ((), ("--dry-run",)):
+        run = command(*arguments, cwd=tmp_path)
+        assert run.returncode == 2
+        assert said in run.stdout
+        assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_no_papers_is_a_warning_in_a_dry_run_and_an_error_in_a_real_one(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=0)
+    dry, real = command("--dry-run", cwd=tmp_path), command(cwd=tmp_path)
+    assert (dry.returncode, real.returncode) == (0, 2)
+    assert "no papers in" in dry.stdout
+    assert "put PDF, text or Markdown files there" in real.stdout
+
+
+def test_without_a_configuration_the_defaults_are_told_apart_from_wrong_names(tmp_path: Path) -> None:
+    dry, real = command("--dry-run", cwd=tmp_path), command(cwd=tmp_path)
+    assert (dry.returncode, real.returncode) == (0, 2)
+    assert "there is no folder 'papers'" in dry.stdout
+    assert "protocol.json: there is no such file" in real.stdout
+    assert "--papers" in real.stdout
+
+
+def test_the_configuration_of_the_repository_validates() -> None:
+    run = command("--dry-run", "--checkpoint-file", "/dev/null/x", cwd=ROOT)
+    assert run.returncode == 2  # but for the checkpoint, which has no place there
+    assert "checkpoint_file" in run.stdout
