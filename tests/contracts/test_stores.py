@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from literature_review.models import Claim, Document, HiddenText, Page, Passage, Section, StageResult
@@ -105,6 +105,8 @@ PLAIN = st.recursive(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANY_TEXT, ANY_TEXT, st.dictionaries(ANY_TEXT, PLAIN, max_size=3))
+@example("caf\udce9.pdf", "\ud83d\ude00", {"\ud83d\ude00": "\ud83d\ude00"})  # two lone ones, never one character
+@example("a\0b", "\0", {})
 def test_any_text_comes_back_character_for_character(
     store: ResultStore, paper: str, text: str, record: dict[str, Any]
 ) -> None:

@@ -56,6 +56,21 @@ def test_a_file_system_that_flushes_no_folders_is_no_failure(tmp_path: Path, mon
     assert (tmp_path / "a").read_bytes() == b"new"
 
 
+def test_no_room_for_a_temporary_file_keeps_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the disk's own, not that of tidying up."""
+
+    def full(path: str, flags: int, mode: int = 0o777) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    write_atomically(tmp_path / "a", b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        with pytest.raises(OSError) as raised:
+            write_atomically(tmp_path / "a", b"new")
+    assert raised.value.errno == errno.ENOSPC
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
 FULL_DISK = """
 import resource, signal, sys
 from literature_review.files import write_atomically

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -371,11 +371,11 @@ def test_a_value_that_is_none_is_refused_and_nothing_changes(database: Database,
 def test_odd_text_is_kept_and_found(database: Database, path: Path) -> None:
     """An id from an undecodable file name and a quote with NUL come back the same, and joins work."""
     odd = "caf\udce9.pdf"
-    quote = "It\0fell \ud83d\ude00"
+    quote = "It\0fell"
     database.replace_review(PROTOCOL, [review(odd, claims=(claim(odd, quote=quote),))], "run\udcff")
     rows = ask(path, "SELECT paper, quote FROM approved_claims")
     assert [value.decode("utf-8", "surrogatepass") for value in rows[0]] == [odd, quote]
-    assert ask(path, "SELECT COUNT(*) FROM papers WHERE typeof(id) = 'blob'") == [(1,)]
+    assert ask(path, "SELECT typeof(paper), typeof(quote), typeof(reason) FROM claims") == [("blob", "blob", "text")]
     database.replace_review(PROTOCOL, [review(odd)], "run-2")
     assert ask(path, "SELECT COUNT(*) FROM claims") == [(0,)]
 
@@ -566,6 +566,7 @@ def test_a_file_in_the_place_of_its_folder_is_an_os_error(tmp_path: Path) -> Non
         Database(tmp_path / "out" / "review.db").put_result("a", "judge", RESULT)
 
 
+@pytest.mark.parametrize("odd", ["it's.pdf", "caf\udce9.pdf", "a\0b.pdf"])
 @pytest.mark.parametrize(
     "edit",
     [
@@ -577,20 +578,20 @@ def test_a_file_in_the_place_of_its_folder_is_an_os_error(tmp_path: Path) -> Non
         "UPDATE stage_results SET result = replace(hex(zeroblob(100000)), '00', '[') ",
     ],
 )
-def test_a_row_that_cannot_be_read_is_named_with_its_remedy(path: Path, edit: str) -> None:
+def test_a_row_that_cannot_be_read_is_named_with_its_remedy(path: Path, edit: str, odd: str) -> None:
     """Never taken as absent: the statement in the error removes the row, and then it is absent."""
     with Database(path) as database:
-        database.put_result("it's \udcff.pdf", "judge", RESULT)
+        database.put_result(odd, "judge", RESULT)
         database.put_result("good.pdf", "judge", RESULT)
     make(path, edit + "WHERE paper <> 'good.pdf'")
     with Database(path) as database:
         with pytest.raises(StoreError) as raised:
-            database.get_result("it's \udcff.pdf", "judge")
+            database.get_result(odd, "judge")
         assert database.get_result("good.pdf", "judge") == RESULT
     remedy = str(raised.value).split("made again: ")[1]
     make(path, remedy)
     with Database(path) as database:
-        assert database.get_result("it's \udcff.pdf", "judge") is None
+        assert database.get_result(odd, "judge") is None
         assert database.get_result("good.pdf", "judge") == RESULT
 
 
@@ -738,6 +739,32 @@ def test_without_shared_memory_a_rollback_journal_serves(
     assert len(told) == 1
     assert "no shared memory" in told[0]
     assert list(files(tmp_path)) == ["review.db"]
+
+
+class Stubborn:
+    """A connection that does not switch its journal at first."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+
+    def execute(self, sql: str) -> NoReturn:
+        raise sqlite3.OperationalError(self.answers.pop(0))
+
+
+def test_the_switch_of_the_journal_is_asked_for_until_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that make the file at once: SQLite refuses one of them without waiting."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    def switch(*answers: str, seconds: float = 30.0) -> bool:
+        return opening._in_wal(cast(sqlite3.Connection, Stubborn(*answers)), seconds)
+
+    assert switch("database is locked", "database is locked", "locking protocol") is False
+    assert slept == [0.01, 0.01]
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        switch("database is locked", seconds=0.0)
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
+        switch("disk I/O error")
 
 
 # --- what it costs

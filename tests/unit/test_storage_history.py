@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -267,12 +270,16 @@ def test_a_file_of_format_1_is_set_aside_and_told(path: Path, text: str) -> None
 # --- others who write it
 
 
-def test_threads_lose_no_version(path: Path) -> None:
-    """Sixteen at once, each with a paper of its own, through one object and several."""
+@pytest.mark.parametrize("locks", [True, False])
+def test_threads_lose_no_version(path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    """Sixteen at once, each with a paper of its own, through one object; through several where there are locks."""
+    if not locks:
+        monkeypatch.setitem(sys.modules, "fcntl", None)
     shared = HistoryFile(path)
     threads = [
         threading.Thread(
-            target=(shared if index % 2 else HistoryFile(path)).record, args=([review(f"{index}.pdf")], "run", {})
+            target=(HistoryFile(path) if locks and index % 2 else shared).record,
+            args=([review(f"{index}.pdf")], "run", {}),
         )
         for index in range(16)
     ]
@@ -298,8 +305,14 @@ def test_another_process_that_does_not_finish_is_told(path: Path) -> None:
     assert HistoryFile(path, busy_seconds=0).record([review()], "run-1", {}) == 1
 
 
-def test_a_system_without_file_locks_records_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+def no_locks(descriptor: int, operation: int) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
+
+def test_a_system_without_file_locks_records_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has no fcntl; a network file system may have no locks."""
     monkeypatch.setitem(sys.modules, "fcntl", None)
     assert HistoryFile(path).record([review()], "run-1", {}) == 1
+    fcntl = SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=no_locks)
+    monkeypatch.setitem(sys.modules, "fcntl", fcntl)
+    assert HistoryFile(path).record([review("b.pdf")], "run-2", {}) == 1
