@@ -10,6 +10,9 @@ to a further page. Characters are those of Windows-1252 and the ligatures fi and
 
 from __future__ import annotations
 
+import hashlib
+import re
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -80,14 +83,18 @@ def make_pdf(
     font: str = "Helvetica",
     size: float = 11.0,
     columns: int = 1,
+    interleaved: bool = False,
     rotate: int = 0,
     outline: Sequence[tuple[str, int]] = (),
     compress: bool = False,
     encrypted: bool = False,
+    locked: bool = False,
 ) -> bytes:
     """The file's bytes. `created` as PDF writes it (`D:20240131`); `outline` holds (title, page from 1);
-    `rotate` 0, 90, 180 or 270; `encrypted` gives a file that asks for a password which nobody knows."""
-    contents = [content for page in pages for content in _draw_pages(page, font, size, columns)]
+    `interleaved` draws columns row by row, as some programs do;
+    `rotate` 0, 90, 180 or 270; `encrypted` gives a file that asks for a password which nobody knows,
+    `locked` one that is encrypted and opens without a password."""
+    contents = [content for page in pages for content in _draw_pages(page, font, size, columns, interleaved)]
     writer = _Writer(compress)
     catalog, tree = writer.reserve(), writer.reserve()
     resources = _resources(writer, font)
@@ -105,26 +112,35 @@ def make_pdf(
     writer.put(catalog, f"<< /Type /Catalog /Pages {tree} 0 R{outlines} >>")
     fields = {"Title": title, "Author": author, "Subject": subject, "Keywords": keywords, "CreationDate": created}
     info = writer.add("<< " + " ".join(f"/{key} {_string(text)}" for key, text in fields.items() if text) + " >>")
-    return writer.file(catalog, info, encrypted)
+    return writer.file(catalog, info, encrypted, locked)
 
 
-def _draw_pages(page: str | Sequence[Block], font: str, size: float, columns: int) -> Iterator[bytes]:
+def _draw_pages(
+    page: str | Sequence[Block], font: str, size: float, columns: int, interleaved: bool
+) -> Iterator[bytes]:
     """The content streams of one page and of the pages that its text flows on to."""
     blocks: Sequence[Block] = [page] if isinstance(page, str) else page
     scans = [block for block in blocks if isinstance(block, Scan)]
     column_width = (WIDTH - 2 * MARGIN - GUTTER * (columns - 1)) / columns
     lines = [line for block in blocks for line in _lines(block, font, size, column_width)]
-    content = bytearray(b"q %g 0 0 %g 0 0 cm /Scan Do Q\n" % (WIDTH, HEIGHT) if scans else b"")
+    picture = b"q %g 0 0 %g 0 0 cm /Scan Do Q\n" % (WIDTH, HEIGHT) if scans else b""
+    drawn: list[tuple[float, bytes]] = []
     column, y = 0, HEIGHT - MARGIN
     for line in lines:
         if y - line.gap - line.size < MARGIN:
             column, y = column + 1, HEIGHT - MARGIN
             if column == columns:
-                yield bytes(content)
-                content, column = bytearray(), 0
+                yield picture + _content(drawn, interleaved)
+                picture, drawn, column = b"", [], 0
         y -= line.gap + line.size * 1.25
-        content += _draw(line, MARGIN + column * (column_width + GUTTER), y)
-    yield bytes(content)
+        drawn.append((-y, _draw(line, MARGIN + column * (column_width + GUTTER), y)))
+    yield picture + _content(drawn, interleaved)
+
+
+def _content(drawn: list[tuple[float, bytes]], interleaved: bool) -> bytes:
+    """The lines' operators in the order of the text, or from the top of the page down."""
+    ordered = sorted(drawn, key=lambda one: one[0]) if interleaved else drawn
+    return b"".join(operators for _, operators in ordered)
 
 
 def _lines(block: Block, font: str, size: float, width: float) -> Iterator[_Line]:
@@ -235,12 +251,14 @@ class _Writer:
         head = f"<< {entries} /Length {len(data)} >>\nstream\n".encode("ascii")
         return self.add(head + data + b"\nendstream")
 
-    def file(self, catalog: int, info: int, encrypted: bool) -> bytes:
+    def file(self, catalog: int, info: int, encrypted: bool, locked: bool) -> bytes:
         trailer = f"/Root {catalog} 0 R /Info {info} 0 R"
         if encrypted:
             digest = "5A" * 32
             handler = self.add(f"<< /Filter /Standard /V 1 /R 2 /P -4 /O <{digest}> /U <{digest}> >>")
             trailer += f" /Encrypt {handler} 0 R /ID [<{digest[:32]}> <{digest[:32]}>]"
+        elif locked:
+            trailer += self._lock()
         out, offsets = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"), []
         for number, body in enumerate(self._objects, 1):
             offsets.append(len(out))
@@ -250,3 +268,50 @@ class _Writer:
         out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
         out += f"trailer\n<< /Size {len(offsets) + 1} {trailer} >>\nstartxref\n{start}\n%%EOF\n".encode("ascii")
         return bytes(out)
+
+    def _lock(self) -> str:
+        """Encrypts strings and streams under the empty password (RC4, 128 bits; ISO 32000-1, 7.6); returns
+        what the trailer says of it."""
+        identifier, owner, permissions = b"\x5a" * 16, b"\xa5" * 32, -4
+        key = hashlib.md5(_PADDING + owner + struct.pack("<i", permissions) + identifier).digest()
+        for _ in range(50):
+            key = hashlib.md5(key).digest()
+        user = hashlib.md5(_PADDING + identifier).digest()
+        for step in range(20):
+            user = _rc4(bytes(byte ^ step for byte in key), user)
+        for number, body in enumerate(self._objects, 1):
+            object_key = hashlib.md5(key + number.to_bytes(3, "little") + b"\0\0").digest()
+            self._objects[number - 1] = _encrypted(body, object_key)
+        handler = self.add(
+            f"<< /Filter /Standard /V 2 /R 3 /Length 128 /P {permissions} "
+            f"/O <{owner.hex()}> /U <{(user + bytes(16)).hex()}> >>"
+        )
+        return f" /Encrypt {handler} 0 R /ID [<{identifier.hex()}> <{identifier.hex()}>]"
+
+
+_PADDING = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
+
+
+def _encrypted(body: bytes, key: bytes) -> bytes:
+    head, mark, data = body.partition(b"\nstream\n")
+    if mark:
+        return head + mark + _rc4(key, data[: -len(b"\nendstream")]) + b"\nendstream"
+
+    def string(match: re.Match[bytes]) -> bytes:
+        return b"<" + _rc4(key, bytes.fromhex(match.group(1).decode())).hex().encode() + b">"
+
+    return re.sub(rb"<(FEFF[0-9A-F]*)>", string, body)
+
+
+def _rc4(key: bytes, data: bytes) -> bytes:
+    state, at = list(range(256)), 0
+    for index in range(256):
+        at = (at + state[index] + key[index % len(key)]) % 256
+        state[index], state[at] = state[at], state[index]
+    out, index, at = bytearray(), 0, 0
+    for byte in data:
+        index = (index + 1) % 256
+        at = (at + state[index]) % 256
+        state[index], state[at] = state[at], state[index]
+        out.append(byte ^ state[(state[index] + state[at]) % 256])
+    return bytes(out)

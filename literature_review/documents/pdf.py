@@ -17,10 +17,11 @@ import pypdfium2.raw as raw
 from literature_review.documents import pdf_hidden, pdfium
 from literature_review.documents.identify import find_doi, year_in
 from literature_review.documents.outline import outline_sections
-from literature_review.documents.pdf_order import in_reading_order
+from literature_review.documents.pdf_order import in_reading_order, wrong_turn
 from literature_review.documents.pdf_outline import read_outline
 from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, clean_pages, without_marks
 from literature_review.documents.pdfium import Box
+from literature_review.documents.quick_check import NEEDS_PASSWORD
 from literature_review.errors import UnreadablePaperError
 from literature_review.models import Document
 
@@ -86,9 +87,7 @@ def _opened(data: bytes) -> pdfium2.PdfDocument:
 
 def _not_opened(data: bytes, error: str) -> UnreadablePaperError:
     if "password" in error.lower() or "security" in error.lower():
-        return UnreadablePaperError(
-            "encrypted", "The PDF is encrypted and needs a password: put a copy without one in its place."
-        )
+        return UnreadablePaperError("encrypted", NEEDS_PASSWORD)
     if b"%PDF-" not in data[:1024]:
         return UnreadablePaperError("not_a_pdf", "The file is not a PDF: fetch the paper again.")
     return UnreadablePaperError("damaged", "The PDF is damaged or cut off: fetch the file again.")
@@ -97,6 +96,8 @@ def _not_opened(data: bytes, error: str) -> UnreadablePaperError:
 def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
     """Adds the page's text to `reading`; a page that cannot be loaded is noted, and is empty."""
     page = raw.FPDF_LoadPage(pdf.raw, index)
+    if page:
+        _turn_upright(page)
     text_page = raw.FPDFText_LoadPage(page) if page else None
     try:
         if not text_page:
@@ -109,6 +110,12 @@ def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
             raw.FPDFText_ClosePage(text_page)
         if page:
             raw.FPDF_ClosePage(page)
+
+
+def _turn_upright(page: raw.FPDF_PAGE) -> None:
+    turn = wrong_turn(_address(page), raw.FPDFPage_GetRotation(page))
+    if turn is not None:
+        raw.FPDFPage_SetRotation(page, turn)
 
 
 def _page_text(page: raw.FPDF_PAGE, text_page: raw.FPDF_TEXTPAGE, number: int, reading: _Reading) -> str:
@@ -140,7 +147,7 @@ def _marked(units: bytes, count: int, text_page: int, look: pdf_hidden.PageLook,
     reasons = pdf_hidden.hidden_characters(text_page, count, look)
     visible = count - sum(map(bool, reasons))
     if pdf_hidden.is_ocr_layer(reasons, visible, look):
-        reading.ocr.append(number)
+        (reading.scanned if count < _FEW_CHARACTERS else reading.ocr).append(number)
         return _decoded(units)
     if visible < _FEW_CHARACTERS and look.pictures >= _SCANNED_SHARE:
         reading.scanned.append(number)

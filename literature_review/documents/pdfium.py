@@ -95,6 +95,15 @@ def quads(objects: Sequence[int]) -> array[float]:
     return out
 
 
+def some_quads(page: int, most: int) -> Iterator[array[float]]:
+    """The corners of up to `most` texts spread over the page."""
+    count = _count(page)
+    for at in range(0, count, max(count // most, 1)):
+        one = _get(page, at)
+        if one and render_mode(one) >= 0:
+            yield quads([one])
+
+
 def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[Any]) -> array[Any]:
     """Calls `function(object, out, out, out, out)` for each object; every out is four bytes wide."""
     base = out.buffer_info()[0]

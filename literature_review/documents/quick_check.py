@@ -10,6 +10,8 @@ from literature_review.errors import UnreadablePaperError
 
 _HEAD_BYTES = 1024
 _TAIL_BYTES = 4096
+_SEARCHED_BYTES = 32 * 1024 * 1024
+NEEDS_PASSWORD = "The PDF is encrypted and needs a password: put a copy without one in its place."
 _TEXT_SAMPLE_BYTES = 64 * 1024
 
 
@@ -58,7 +60,8 @@ def refuse_other_formats(head: bytes) -> None:
 
 
 def check_file(path: str) -> str:
-    """ "" where the file looks readable, else one line why not. Reads at most 64 KiB of it.
+    """ "" where the file looks readable, else one line why not. Reads a text's first 64 KiB, and a PDF's bytes
+    up to 32 MiB to see whether it is locked; parses nothing.
 
     What only a parser can find (a damaged page, a scan without text) passes here and fails when it is read."""
     try:
@@ -81,12 +84,22 @@ def _check(path: str) -> None:
     except OSError as error:
         raise not_permitted(error) from error
     refuse_other_formats(head)
-    if b"/Encrypt" in tail:
-        raise UnreadablePaperError(
-            "encrypted", "The PDF is encrypted and may need a password: save a copy without one."
-        )
     if b"%%EOF" not in tail and b"startxref" not in tail:
         raise UnreadablePaperError("damaged", "The PDF seems cut off (its end is missing): fetch the file again.")
+    if size <= _SEARCHED_BYTES:
+        _refuse_locked(path)
+
+
+def _refuse_locked(path: str) -> None:
+    """Raises UnreadablePaperError (encrypted) where the PDF cannot be opened without a password."""
+    with open(path, "rb") as file:
+        data = file.read(_SEARCHED_BYTES)
+    if b"/Encrypt" not in data:
+        return
+    from literature_review.documents.pdf_password import opens_without_password
+
+    if opens_without_password(data) is False:
+        raise UnreadablePaperError("encrypted", NEEDS_PASSWORD)
 
 
 def _whole_characters(sample: bytes, size: int) -> bytes:
