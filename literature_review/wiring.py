@@ -45,8 +45,8 @@ def build_parts(config: Config, log: RunLog) -> Parts:
     breaker = CircuitBreaker(config.retry_policy.circuit_breaker_threshold, config.retry_policy.default.backoff_max)
     backend = _backend(config, log, breaker)
     reader = load("reader", "standard")(timeout=config.document_timeout)
-    database = load("database", "sqlite")(os.path.join(config.output_dir, "review.db"))
-    history = load("history", "file")(os.path.join(config.output_dir, config.version_history_path))
+    database = load("database", "sqlite")(os.path.join(config.output_dir, "review.db"), warn=log.warning)
+    history = load("history", "file")(os.path.join(config.output_dir, config.version_history_path), warn=log.warning)
 
     def close() -> None:
         for part in (reader, backend, database):

@@ -43,6 +43,13 @@ NEAR_BEST = 0.5
 APPROVED_AT = 0.35
 """Weighted score from which a claim is approved."""
 
+NAMED_AT = 0.5
+"""Share of what was asked for that a passage must name to be proposed or approved."""
+
+REST_AT, REST_OF_PART = 0.3, 0.6
+"""Share of the question's other words that a passage must name as well: without a statistic, and with a part of the
+keywords alone."""
+
 _DIRECTNESS = {REPORTS: 1.0, MENTIONS: 0.6, HYPOTHESISES: 0.3, PLANS: 0.3, CITES: 0.3, NEGATES: 0.0}
 _AGAINST = {
     NEGATES: "says that this was not looked at",
@@ -86,6 +93,8 @@ class _Asked:
     question: str
     keywords: tuple[str, ...]
     words: tuple[tuple[str, str], ...]  # (word as written, stem): what a passage should name
+    phrases: tuple[frozenset[str], ...]  # stems of each keyword, or of each word of a question without keywords
+    rest: frozenset[str]  # stems of the question's other words
     coverage: float
     spans: tuple[tuple[float, int, int], ...]  # (score, start, end), best first
     scores: Mapping[int, float] = field(default_factory=dict)  # by start
@@ -118,7 +127,7 @@ class PaperReading:
         left: list[Proposal] = []
         for score, start, end in asked.spans:
             good = enough and len(taken) < most and score >= NEAR_BEST * best
-            if good and not self._against(start, end):
+            if good and not self._against(asked, start, end):
                 reason = "among the best passages of the paper for this"
                 taken.append(self._proposal(sub, score, start, end, reason))
             elif len(left) < nearest:
@@ -133,7 +142,9 @@ class PaperReading:
         total = sum(weights.values()) or 1.0
         score = sum(weights.get(name, 0.0) * value for name, value in scores.items()) / total
         why = self._why_rejected(asked, score, start, end)
-        whole = asked.coverage >= self._thresholds.covered_at
+        whole = asked.coverage >= self._thresholds.covered_at and (
+            not asked.keywords or _share_named(asked.phrases, self._document.text[start:end]) > 0.75
+        )
         return Verdict(
             claim=claim,
             approved=not why,
@@ -168,7 +179,7 @@ class PaperReading:
         if sentences:
             yield sentences[low].start, sentences[low].end
             yield sentences[high].start, sentences[high].end
-            yield sentences[low].start, sentences[last].end
+            yield sentences[low].start, sentences[last].end  # with what was rejected for what it does, it is too
             yield sentences[first].start, sentences[high].end
         for _, start, end in self._ask(sub).spans[:8]:
             yield start, end
@@ -184,10 +195,14 @@ class PaperReading:
         found = self._index.rank(question, keywords, k=len(self._starts))
         quotable = [span for span in found[:MOST_SPANS] if self._is_quotable(span.start, span.end)]
         spans = tuple((span.score, span.start, span.end) for span in quotable)
+        words = _named_words(keywords or (question,))
+        phrases = _phrases(keywords, words)
         return _Asked(
             question,
             keywords,
-            _named_words(keywords or (question,)),
+            words,
+            phrases,
+            frozenset(content(stems(question))) - frozenset().union(*phrases),
             self._index.coverage(question, keywords),
             spans,
             {span.start: span.score for span in found},
@@ -208,25 +223,45 @@ class PaperReading:
             missing = _missing(asked.words, self._document.text[start:end])
             words = f"does not name {', '.join(missing)} here" if missing else "speaks of this only in passing"
             return f"the paper {words} (coverage {asked.coverage:.2f}, needed {needed:.2f})"
-        against = self._against(start, end)
+        against = self._against(asked, start, end)
         if against:
             return against
         if score < NEAR_BEST * best:
             return f"other passages of the paper are nearer (score {score:.2f}, the best has {best:.2f})"
         return f"enough better passages of the paper were taken (score {score:.2f})"
 
-    def _against(self, start: int, end: int) -> str:
-        """What the passage does that keeps it from being a finding; empty where nothing does."""
+    def _against(self, asked: _Asked, start: int, end: int) -> str:
+        """What keeps the passage from being a finding on what was asked; empty where nothing does."""
+        quote = self._document.text[start:end]
+        if not _is_statement(quote, whole=self._index.reporting >= REPORTING):
+            return "the passage is a heading, a title or a question, not a statement"
+        share = _share_named(asked.phrases, quote)
+        if share < (NAMED_AT if asked.keywords else NAMED_AT / 2):
+            return f"the passage does not name {', '.join(_missing(asked.words, quote)[:5])}"
         if self._index.reporting < REPORTING:
             return ""
-        act, words = reading(self._document.text[start:end], self._role(start))
-        return f'the passage {_AGAINST[act]} ("{words}")' if act in _AGAINST else ""
+        acts = [reading(self._document.text[low:high], self._role(low)) for low, high in self._sentences(start, end)]
+        for act, words in acts:
+            if act in _AGAINST:
+                return f'the passage {_AGAINST[act]} ("{words}")'
+        if all(act == MENTIONS for act, _ in acts) and self._role(start) in ("introduction", "methods", "references"):
+            return "the passage mentions this without a finding of its own"
+        return _half_answer(asked, share, quote)
+
+    def _sentences(self, start: int, end: int) -> Iterable[tuple[int, int]]:
+        """The parts of the passage, a sentence each."""
+        first = max(bisect_right(self._starts, start) - 1, 0)
+        last = max(bisect_left(self._starts, end), first + 1)
+        for sentence in self._index.sentences[first:last]:
+            low, high = max(sentence.start, start), min(sentence.end, end)
+            if low < high:
+                yield low, high
 
     def _why_rejected(self, asked: _Asked, score: float, start: int, end: int) -> str:
         needed = self._thresholds.partial_at
         if asked.coverage < needed:
             return f"the paper speaks to this too weakly (coverage {asked.coverage:.2f}, needed {needed:.2f})"
-        against = self._against(start, end)
+        against = self._against(asked, start, end)
         if against:
             return against
         if self._scores(asked, start, end)["directness"] == 0.0:
@@ -277,6 +312,42 @@ def _named_words(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
         for stem in content(stems(word)):
             found.setdefault(stem, word)
     return tuple((word, stem) for stem, word in found.items())
+
+
+def _phrases(
+    keywords: Collection[str], words: Iterable[tuple[str, str]]
+) -> tuple[frozenset[str], ...]:
+    """The stems of each keyword; of each word where there are no keywords."""
+    if not keywords:
+        return tuple(frozenset((stem,)) for _, stem in words)
+    return tuple(found for keyword in keywords if (found := frozenset(content(stems(keyword)))))
+
+
+def _share_named(phrases: tuple[frozenset[str], ...], quote: str) -> float:
+    """How much of the phrases the quote names, 0 to 1; 1 where there are none."""
+    present = set(stems(quote))
+    return sum(len(phrase & present) / len(phrase) for phrase in phrases) / (len(phrases) or 1) if phrases else 1.0
+
+
+def _half_answer(asked: _Asked, share: float, quote: str) -> str:
+    """Why a passage that names some words of the question does not speak of the rest; empty where it does."""
+    needed = 0.0 if STATISTIC.search(quote) else REST_AT
+    if asked.keywords and share <= 0.75:
+        needed = REST_OF_PART
+    missing = asked.rest - set(stems(quote))
+    if not asked.rest or 1.0 - len(missing) / len(asked.rest) >= needed:
+        return ""
+    return "the passage names some of the words asked for, but speaks of something else"
+
+
+def _is_statement(quote: str, whole: bool) -> bool:
+    """Whether it reads as a sentence that states something: no question, no heading. `whole`: the text is written in
+    sentences, so that one without its full stop is a title."""
+    words = quote.split()
+    if quote.rstrip().endswith("?") or len(words) < 4:
+        return False
+    ended = quote.rstrip(" \"')\u201d\u2019]*").endswith((".", "!", ";", ":", "\u3002"))
+    return ended or (not whole and len(words) >= 8)
 
 
 def _missing(words: Iterable[tuple[str, str]], quote: str) -> list[str]:

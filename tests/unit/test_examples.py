@@ -11,6 +11,7 @@ import pypdfium2
 import pytest
 
 from examples.make_pdfs import make_all
+from literature_review.pipeline.run import PipelineOrchestrator
 from literature_review.protocol import load_protocol
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -19,7 +20,7 @@ KINDS = (".pdf", ".txt", ".md")
 INVENTED = "This paper was written as an example; its study did not take place."
 WINDOWS_1252 = "attendance/text-messages-dermatology.txt"
 COPIES = ("adherence/young-adults-with-epilepsy.md", "inbox/riha-2020-from-a-colleague.md")
-ROW = re.compile(r"^\| ([AB]\d\.\d)?[^|]*\| (covered|partial|gap|against|and)? ?\|.*`(.+?)`: \"(.+)\" \|$", re.M)
+ROW = re.compile(r"^\| ([ABC]\d\.\d)?[^|]*\| (covered|partial|gap|against|and)? ?\|.*`(.+?)`: \"(.+)\" \|$", re.M)
 
 
 def papers() -> list[str]:
@@ -42,11 +43,11 @@ def promises() -> list[tuple[str, str, str, str]]:
     return ROW.findall((EXAMPLES / "README.md").read_text(encoding="utf-8"))
 
 
-def test_the_protocol_parses_and_asks_ten_things_under_four_requirements() -> None:
+def test_the_protocol_parses_and_asks_twelve_things_under_five_requirements() -> None:
     protocol = load_protocol(str(EXAMPLES / "protocol.json"))
-    assert len(protocol.questions) == 2
-    assert sum(len(question.requirements) for question in protocol.questions) == 4
-    assert len(list(protocol.sub_requirements())) == 10
+    assert len(protocol.questions) == 3
+    assert sum(len(question.requirements) for question in protocol.questions) == 5
+    assert len(list(protocol.sub_requirements())) == 12
     assert all(sub.keywords for sub in protocol.sub_requirements())
 
 
@@ -127,8 +128,36 @@ def test_the_readme_has_a_row_for_every_sub_requirement_and_names_every_paper() 
 def test_the_readme_promises_covered_partial_and_gap() -> None:
     statuses = [status for _, status, _, _ in promises()]
     assert statuses.count("partial") == 1
-    assert statuses.count("gap") == 3
-    assert statuses.count("covered") == 6
+    assert statuses.count("gap") == 4
+    assert statuses.count("covered") == 7
+
+
+def test_the_review_says_what_the_readme_promises(tmp_path: Path) -> None:
+    """Every status, and every sentence promised for a covered or partial row is an approved claim."""
+    config = {
+        "papers": str(PAPERS),
+        "protocol": str(EXAMPLES / "protocol.json"),
+        "output_dir": str(tmp_path / "out"),
+        "v2_features": {"checkpoint_file": str(tmp_path / "checkpoint.json")},
+    }
+    assert PipelineOrchestrator(config).run().exit_code == 0
+    report = json.loads((tmp_path / "out" / "gap_analysis_report.json").read_text(encoding="utf-8"))
+    subs = {
+        sub["id"]: sub
+        for question in report["questions"]
+        for requirement in question["requirements"]
+        for sub in requirement["sub_requirements"]
+    }
+    for asked, status, paper, sentence in promises():
+        if not asked or status not in ("covered", "partial", "gap"):
+            continue
+        assert subs[asked]["status"] == status, asked
+        approved = {
+            (claim["paper"], " ".join(claim["quote"].split()))
+            for claim in subs[asked]["claims"]
+            if claim["status"] == "approved"
+        }
+        assert ((paper, sentence) in approved) == (status != "gap"), asked
 
 
 @pytest.mark.parametrize(("_asked", "_status", "paper", "sentence"), promises())

@@ -51,7 +51,7 @@ _OWN_WORK = re.compile(
     re.IGNORECASE,
 )
 _PLAN = re.compile(
-    r"\b(?:will \w+|aims?(?:ed)? (?:to|of|was)|objectives? (?:of|was|were|is)|purpose (?:of|was)|(?:was"
+    r"\b(?:will \w+|objective:|to find out (?:whether|how|if)|should be studied|aims?(?:ed)? (?:to|of|was)|objectives? (?:of|was|were|is)|purpose (?:of|was)|(?:was"
     r"|were) (?:designed|planned)|we plan"
     r"|is to (?:investigate|evaluate|assess|compare|determine)|to (?:investigate|evaluate|assess"
     r"|determine) (?:the|whether)|future"
@@ -62,7 +62,7 @@ _PLAN = re.compile(
     re.IGNORECASE,
 )
 _HYPOTHESIS = re.compile(
-    r"\b(?:hypothes\w+|we (?:expect|predict|assume|speculate)\w*|it (?:is|was) (?:expected|assumed"
+    r"\b(?:hypothes\w+|we (?:expect|predict|assume|speculate|had hoped|hoped)\w*|may do|it (?:is|was) (?:expected|assumed"
     r"|possible|likely) that|may be"
     r"|might|could (?:be|have)|would be expected|if\b.{0,80}\bwould)\b",
     re.IGNORECASE,
@@ -82,6 +82,8 @@ _NEGATED = re.compile(
     r"|collect|test|include)\w*"
     r"|\bno (?:data|information|evidence|results?) (?:were|was|are|is|on|about|regarding|available)"
     r"|\bunable to (?:assess|evaluate|measure)"
+    r"|\b(?:was|were) (?:not|never) (?:enrolled|eligible|invited|recruited|calculated|compared|varied)\b"
+    r"|\b(?:did|do) not (?:enrol|vary|compare|calculate|recruit)\b"
     r"|\bbeyond the scope\b|\bremains? (?:unknown|unclear|to be)",
     re.IGNORECASE,
 )
