@@ -1,0 +1,98 @@
+"""The documents promise only what works: commands, options, links, examples, names."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipeline_orchestrator
+from literature_review.config import parse_config
+from literature_review.models import Document, PaperFile
+from literature_review.pipeline.run import PipelineOrchestrator
+from tests.review_samples import SHARED
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return [body for kind, body in FENCE.findall(text) if kind == language]
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
+
+
+def test_the_readme_has_the_two_commands_that_the_gate_runs() -> None:
+    first, second = blocks(README, "bash")
+    assert "pip install -q ." in first
+    assert "pipeline_orchestrator.py" in first
+    assert "-r requirements-dev.txt" in second
+    assert 'python -m pytest tests/ -m "not requires_api"' in second
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for text in [README, (SHARED / "spec" / "guide.md").read_text() if (SHARED / "spec" / "guide.md").exists() else ""]
+        for body in [*blocks(text, ""), *blocks(text, "bash")]
+        for line in body.replace("\\\n", " ").splitlines()
+        if re.match(r"(\S*python\S* )pipeline_orchestrator\.py", line.strip())
+    ],
+)
+def test_every_command_shown_is_one_that_the_parser_takes(line: str) -> None:
+    words = shlex.split(line.split("&&")[0], comments=True)
+    pipeline_orchestrator.parser().parse_args(words[2:])
+
+
+def test_the_stage_of_ones_own_works_as_shown() -> None:
+    config = json.loads(blocks(README, "json")[0])
+    names = [stage.name for stage in parse_config(config).stages]
+    assert names.index("funding") == names.index("judge") + 1
+    space: dict[str, Any] = {}
+    exec(blocks(README, "python")[0], space)
+
+    class Context:
+        paper = PaperFile("a.txt", "a.txt", "", 0)
+
+        def read(self, paper: PaperFile) -> Document:
+            return Document("This work was funded by nobody.")
+
+    result = space["run"](Context())
+    assert result.status == "completed"
+    assert result.record == {"funded": True}
+
+
+def test_the_example_in_python_works_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    exec(blocks(README, "python")[1], {})
+    assert capsys.readouterr().out.splitlines()[-1].startswith("completed ")
+
+
+def test_the_configuration_of_the_repository_runs_the_examples() -> None:
+    config = PipelineOrchestrator(str(ROOT / "pipeline_config.json")).config
+    assert (config.papers, config.protocol) == ("examples/papers", "examples/protocol.json")
+
+
+def test_the_changelog_knows_the_version() -> None:
+    from literature_review import __version__
+
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_folder_of_work_is_not_named_anywhere() -> None:
+    for path in DOCS:
+        assert "/tmp/" not in path.read_text(encoding="utf-8"), path
