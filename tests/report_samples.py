@@ -288,7 +288,7 @@ def _cell(paper: dict[str, Any], claims: list[dict[str, Any]], passages: list[st
     if paper["state"] == "reviewed":
         state, score = "not_found", 0.04
         if paper["id"] in passages:
-            state, score = "rejected", 0.34
+            score = 0.34
         for claim in claims:
             if claim["paper"] == paper["id"] and claim["status"] != "pending":
                 state = claim["coverage"] if claim["status"] == "approved" else "rejected"

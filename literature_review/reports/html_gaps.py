@@ -52,8 +52,8 @@ def looked_at(row: Row) -> str:
     if not assessed:
         return "No paper was assessed for this."
     outcomes = [
-        f"{tally['rejected']:,} with passages that were turned down" if tally["rejected"] else "",
-        f"{tally['not_found']:,} with nothing near" if tally["not_found"] else "",
+        f"{tally['rejected']:,} with claims that were rejected" if tally["rejected"] else "",
+        f"{tally['not_found']:,} with no passage that answers it" if tally["not_found"] else "",
     ]
     words = row.sub.get("keywords") or ()
     sought = f" Words that matter most: {shown(', '.join(map(str, words)), 200)}." if words else ""

@@ -11,14 +11,14 @@ from literature_review.reports.report_view import CELL_ORDER, ReportView, Row, s
 
 COLUMNS_SHOWN = 60  # more papers than these are counted per state instead
 LETTERS = {
-    "covered": "C", "partial": "P", "rejected": "T", "not_found": "–",
+    "covered": "C", "partial": "P", "rejected": "R", "not_found": "–",
     "not_assessed": "?", "unreadable": "U", "excluded": "X",
 }  # fmt: skip
 _LEGEND = {
     "covered": "an approved claim answers it",
     "partial": "an approved claim answers a part",
-    "rejected": "passages considered and turned down",
-    "not_found": "assessed, nothing found",
+    "rejected": "its claims were rejected",
+    "not_found": "assessed, no answer found",
     "not_assessed": "not assessed",
     "unreadable": "could not be read",
     "excluded": "screened out",

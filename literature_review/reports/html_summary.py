@@ -33,10 +33,10 @@ def summary(view: ReportView) -> str:
     if not asked:
         return "The protocol asks for nothing, so there is nothing to cover."
     if not view.total("papers"):
-        return f"No papers were found, so {_nothing(asked)} could be assessed."
+        return f"No papers were found, so {_nothing(asked)}."
     if not view.total("reviewed"):
         papers = count(view.total("papers"), "paper")
-        return f"None of the {papers} found could be reviewed, so {_nothing(asked)} could be assessed."
+        return f"None of the {papers} found could be reviewed, so {_nothing(asked)}."
     evidence = count(view.total("approved"), "approved claim") if view.total("approved") else "no approved claim"
     return f"{_outcome(view, asked)}, with {evidence} from {count(view.total('reviewed'), 'reviewed paper')}."
 
@@ -52,7 +52,9 @@ def _outcome(view: ReportView, asked: int) -> str:
 
 
 def _nothing(asked: int) -> str:
-    return "the one sub-requirement" if asked == 1 else f"none of the {count(asked, 'sub-requirement')}"
+    if asked == 1:
+        return "the one sub-requirement could not be assessed"
+    return f"none of the {count(asked, 'sub-requirement')} could be assessed"
 
 
 def _caution(view: ReportView) -> str:

@@ -174,7 +174,7 @@ def test_the_summary_says_the_result_in_one_sentence() -> None:
          "Of 3 sub-requirements, <b>1</b> is covered and <b>2</b> are gaps, with 1 approved claim from 1 reviewed"),
         ({"sub_requirements": 3, "gaps": 3}, "No papers were found, so none of the 3 sub-requirements could be"),
         ({"sub_requirements": 1, "gaps": 1, "papers": 2},
-         "None of the 2 papers found could be reviewed, so the one sub-requirement could be assessed"),
+         "None of the 2 papers found could be reviewed, so the one sub-requirement could not be assessed."),
         ({}, "The protocol asks for nothing"),
     ],
 )  # fmt: skip
@@ -215,7 +215,7 @@ def test_each_gap_says_why_what_was_looked_at_and_what_is_not_known() -> None:
     for sub, article in zip(gaps, articles, strict=True):
         text = Tree(article).text
         assert f"Why it is a gap. {sub['reason']}" in text
-        assert "17 papers: 4 with passages that were turned down and 13 with nothing near." in text
+        assert "17 papers: 1 with claims that were rejected and 16 with no passage that answers it." in text
         assert "2 papers not assessed, so not counted as having no evidence" in text
         for passage in sub["nearest"]:
             assert passage["paper"] in text
@@ -227,7 +227,7 @@ def test_each_gap_says_why_what_was_looked_at_and_what_is_not_known() -> None:
 def test_the_map_has_a_lettered_cell_per_paper_and_sub_requirement() -> None:
     report = sample_report()
     cells = re.findall(r'<td class="(\w+)" title="[^"]*">(?:<a href="#\w+">)?(.)(?:</a>)?</td>', page(report))
-    expected = {"covered": "C", "partial": "P", "rejected": "T", "not_found": "–", "not_assessed": "?",
+    expected = {"covered": "C", "partial": "P", "rejected": "R", "not_found": "–", "not_assessed": "?",
                 "unreadable": "U", "excluded": "X"}  # fmt: skip
     assert all(expected[state] == letter for state, letter in cells)
     wanted = [cell["state"] for sub in subs(report) for cell in sub["cells"]]
