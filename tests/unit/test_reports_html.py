@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from literature_review.reports.html_map import COLUMNS_SHOWN
 from literature_review.reports.html_page import page
-from literature_review.reports.html_text import attribute, shown
+from literature_review.reports.html_papers import what_to_do
+from literature_review.reports.html_text import attribute, duration, shown
 from literature_review.reports.visible import visible
 from tests.report_samples import build, empty_report, hostile_report, huge_report, sample_report
 
@@ -326,3 +327,26 @@ def contrast(one: str, other: str) -> float:
 
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("state", "error_type", "remedy"),
+    [
+        ("unreadable", "permanent", "Put a readable file in its place"),
+        ("failed", "transient", "Run again with <code>--resume</code>: only what is missing"),
+        ("failed", "permanent", "Mend what the reason names"),
+        ("failed", "unknown", "which tries it once more"),
+        ("not_assessed", "", "Run again with <code>--resume</code>: only what is missing"),
+    ],
+)
+def test_every_kind_of_fault_has_its_remedy(state: str, error_type: str, remedy: str) -> None:
+    assert remedy in what_to_do({"id": "a.pdf", "state": state, "error_type": error_type})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.04, "0.0 s"), (9.4, "9.4 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7500, "2 h 5 min"), (None, "unknown"),
+     (float("nan"), "unknown")],
+)  # fmt: skip
+def test_times_are_said_in_the_unit_that_fits(seconds: Any, said: str) -> None:
+    assert duration(seconds) == said
