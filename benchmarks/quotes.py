@@ -1,6 +1,6 @@
 """The quote check against changed and faithful quotes, side by side with simpler checks.
 
-    python -m benchmarks.quotes [--data FOLDER] [--sentences 1500]
+    python -m benchmarks.quotes [--data FOLDER] [--sentences 2500]
 
 Sentences of real papers and contracts are set anew (broken at other places, with ligatures, typographic marks, over a
 page break): all must be found, at their place. And they are changed (a number, a sign, a negation, a comparison, a
@@ -200,7 +200,8 @@ def cases(text: str, rng: random.Random, most: int) -> Iterator[tuple[str, bool,
             if changed and not quotes_equal(changed, words):
                 yield kind, False, before + words + after, changed, len(before)
         joined = spliced(text, spans, at)
-        yield "spliced", False, before + words + after, joined, len(before)
+        if joined not in " ".join(text.split()):  # by chance it may be a sentence that stands there
+            yield "spliced", False, before + words + after, joined, len(before)
 
 
 def measure(folder: Path, wanted: int) -> bool:
@@ -241,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("-v",action="store_true")
-    parser.add_argument("--sentences", type=int, default=1_500)
+    parser.add_argument("--sentences", type=int, default=2_500)
     arguments = parser.parse_args(argv)
     return 0 if measure(arguments.data, arguments.sentences) else 1
 

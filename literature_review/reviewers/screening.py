@@ -161,7 +161,7 @@ def _sentences_with(
 def _phrase(keyword: str) -> re.Pattern[str]:
     """The keyword as whole words, in any case, with hyphens, line breaks and a plural ending allowed for."""
     keyword = unicodedata.normalize("NFC", keyword.strip())
-    joined = r"[\s-]{1,3}".join(re.escape(word) for word in re.split(r"[\s-]+", keyword) if word)
+    joined = r"[\s\u2010-\u2015-]{1,3}".join(re.escape(word) for word in re.split(r"[\s-]+", keyword) if word)
     first, last = keyword[0], keyword[-1]
     edge = r"(?<![^\W_])" if first.isalnum() and first < "\u2e80" else ""
     ending = r"(?:e?s)?(?![^\W_])" if last.isalnum() and last < "\u2e80" else ""

@@ -155,9 +155,8 @@ class _Rows:
         return list(best.values())[: self._nearest]
 
     def _with_context(self, found: Claim | Passage) -> dict[str, Any]:
-        contexts: Mapping[str, Sequence[str]] = getattr(self._by_id[found.paper], "contexts", {})
         key = found.id if isinstance(found, Claim) else _place_of(found)
-        before, after = contexts.get(key, ("", ""))
+        before, after = self._by_id[found.paper].contexts.get(key, ("", ""))
         return {**found.to_json(), "context": {"before": before, "after": after}}
 
 

@@ -128,6 +128,8 @@ def _spacing(left: str, gap: str, right: str, far_left: str, far_right: str) -> 
 def _dash(left: str, gap: str, right: str, far_right: str) -> str:
     """A dash by what it does: nothing inside a word, a sign, a range, or a break in the sentence."""
     attached_left, attached_right = not gap[0].isspace(), not gap[-1].isspace()
+    if len(gap.strip()) > 2:
+        return _LONG_DASH  # a rule across the page
     long = _LONG_DASH in gap
     if left.isalpha() and right.isalpha():
         return "" if attached_left and not long else _LONG_DASH
@@ -136,7 +138,7 @@ def _dash(left: str, gap: str, right: str, far_right: str) -> str:
         if left and after_value and (attached_left or (not attached_right and not left.isalpha())):
             return _DASH
         return _LONG_DASH if long else _SIGN
-    return _DASH if attached_left and not long else _LONG_DASH
+    return _DASH if attached_left and attached_right and not long else _LONG_DASH
 
 
 def _fold(text: str) -> tuple[str, array[int]]:
@@ -163,7 +165,7 @@ def _fold(text: str) -> tuple[str, array[int]]:
 
 def quotes_equal(one: str, other: str) -> bool:
     """Whether two texts say the same, word for word and number for number, however they are set."""
-    return _fold(one)[0] == _fold(other)[0]
+    return _fold(one.strip())[0] == _fold(other.strip())[0]
 
 
 def _cut(left: str, right: str, together: bool) -> bool:
@@ -189,7 +191,7 @@ class QuoteIndex:
         of the text), without a hint the first. Never matches what is too short or too long for a quote."""
         if refusal_of_length(quote):
             return None
-        wanted = _fold(quote)[0]
+        wanted = _fold(quote.strip())[0]
         at = 0 if hint is None else bisect_left(self._origins, hint)
         found = [next(self._whole(self._after(wanted, at), wanted), None)]
         if hint is not None:
@@ -202,7 +204,7 @@ class QuoteIndex:
         length = refusal_of_length(quote)
         if length or self.find(quote, hint) is not None:
             return length
-        if _fold(quote)[0] in self._folded:
+        if _fold(quote.strip())[0] in self._folded:
             return "the quote leaves out part of a word or number, or the negation or sign that governs it"
         return "these words do not stand in the paper"
 
@@ -293,5 +295,6 @@ def readable(text: str, start: int, end: int) -> str:
         hyphened = f"{found.group(1)}-{found.group(2)}"
         return hyphened if hyphened in text else found.group(1) + found.group(2)
 
-    quote = _BROKEN_WORD.sub(join, text[start:end])
-    return " ".join(_NOT_SHOWN.sub("", quote).split())
+    quote = text[start:end]
+    shown = " ".join(_NOT_SHOWN.sub("", _BROKEN_WORD.sub(join, quote)).split())
+    return shown if quotes_equal(shown, quote) else " ".join(quote.split())

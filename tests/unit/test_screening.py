@@ -1,0 +1,121 @@
+"""Screening: which papers are taken in, and by which criterion and passage one is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from literature_review.models import Bibliography, Criterion, Document, HiddenText, Screening, Section
+from literature_review.reviewers.screening import screen
+from tests.stage_samples import TEXT, document
+
+KNOWN = Bibliography(year=2019, language="en")
+
+
+def criterion(*keywords: str, text: str = "what is asked for") -> Criterion:
+    return Criterion("c1", text, keywords)
+
+
+def excluding(text: str, *keywords: str, words: str = "what is not wanted") -> bool:
+    return not screen(Document(text), KNOWN, Screening(exclude=(criterion(*keywords, text=words),))).included
+
+
+def test_without_criteria_every_paper_is_taken_in() -> None:
+    assert screen(document(), Bibliography(), Screening()).included
+    assert screen(Document(""), Bibliography(), Screening()).included
+
+
+def test_an_inclusion_criterion_is_met_by_any_of_its_keywords_in_any_spelling() -> None:
+    for keyword in ("outpatient", "OUTPATIENTS", "eye-clinic", "missed appointment"):
+        assert screen(document(), KNOWN, Screening(include=(criterion("absent", keyword),))).included
+
+
+def test_an_inclusion_criterion_that_is_not_met_names_itself_and_the_nearest_passage() -> None:
+    wanted = Criterion("adults", "Reminders sent to nurses of a hospital", ("nurses", "hospital"))
+    decision = screen(document(), KNOWN, Screening(include=(criterion("outpatient"), wanted)))
+    assert not decision.included
+    assert decision.criterion == "adults"
+    assert "nurses, hospital" in decision.reason
+    assert "sent reminders" in decision.quote
+    assert decision.page == 1
+
+
+def test_the_references_speak_for_nobody() -> None:
+    assert not screen(document(), KNOWN, Screening(include=(criterion("mice"),))).included
+    assert screen(document(), KNOWN, Screening(exclude=(criterion("mice", "meta-analysis"),))).included
+
+
+def test_an_exclusion_carries_the_sentence_that_decided_and_its_page() -> None:
+    decision = screen(document(), KNOWN, Screening(exclude=(criterion("Wexford", text="Studies in Wexford"),)))
+    assert (decision.included, decision.criterion, decision.page) == (False, "c1", 1)
+    assert decision.quote == "We sent reminders to outpatients of an eye clinic in Wexford in 2019."
+    assert "Studies in Wexford" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "excluded"),
+    [
+        ("This meta-analysis pools nine trials.", True),
+        ("This meta\u2010analysis pools nine trials.", True),
+        ("We did meta-\nanalyses of nine trials.", True),
+        ("A previous meta-analysis had pooled nine trials.", False),
+        ("Unlike earlier meta-analyses we count patients.", False),
+        ("Meta-analyses were excluded.", False),
+        ("The metaanalysts agreed.", False),
+        ("", False),
+    ],
+)
+def test_only_what_a_paper_says_of_itself_excludes_it(text: str, excluded: bool) -> None:
+    assert excluding(text, "meta-analysis", "meta-analyses") is excluded
+
+
+def test_a_word_deep_in_the_discussion_excludes_nobody() -> None:
+    text = "Abstract\nA trial in adults.\n\nDiscussion\nA study of mice would be the next step."
+    sections = (Section("Abstract", "abstract", 0, 28), Section("Discussion", "discussion", 28, len(text)))
+    mice = Screening(exclude=(criterion("mice"),))
+    assert screen(Document(text, sections=sections), KNOWN, mice).included
+    moved = (Section("Abstract", "abstract", 0, len(text)),)
+    assert not screen(Document(text, sections=moved), KNOWN, mice).included
+
+
+def test_a_criterion_without_keywords_is_met_by_a_sentence_with_most_of_its_words() -> None:
+    patients = Criterion("c1", "The reminders were sent to patients of an outpatient eye clinic")
+    assert screen(document(), KNOWN, Screening(include=(patients,))).included
+    engines = Criterion("c1", "Combustion of hydrogen in turbine engines")
+    assert not screen(document(), KNOWN, Screening(include=(engines,))).included
+    assert screen(document(), KNOWN, Screening(exclude=(engines,))).included
+
+
+@pytest.mark.parametrize(("year", "included"), [(2014, False), (2015, True), (2025, True), (2026, False), (None, True)])
+def test_years_are_from_the_first_to_the_last_and_an_unknown_year_excludes_nobody(
+    year: int | None, included: bool
+) -> None:
+    decision = screen(document(), Bibliography(year=year), Screening(years=(2015, 2025)))
+    assert decision.included is included
+    assert included or decision.criterion == "years"
+    assert year is not None or "year is not known" in decision.reason
+
+
+def test_the_year_that_decided_is_quoted_where_it_stands() -> None:
+    decision = screen(document(), KNOWN, Screening(years=(2020, 2021)))
+    assert "2019" in decision.quote
+    assert decision.page == 1
+
+
+@pytest.mark.parametrize(("language", "included"), [("en", True), ("en-GB", True), ("EN", True), ("de", False), ("", True)])
+def test_languages_are_compared_by_their_first_part(language: str, included: bool) -> None:
+    decision = screen(document(), Bibliography(language=language), Screening(languages=("en", "fr")))
+    assert decision.included is included
+    assert included or (decision.criterion == "languages" and decision.quote)
+
+
+def test_text_that_cannot_be_seen_decides_nothing_and_is_not_quoted() -> None:
+    start = TEXT.index("outpatients")
+    hidden = document(hidden=[HiddenText(start, start + 11, "white")])
+    assert not screen(hidden, KNOWN, Screening(include=(criterion("outpatients"),))).included
+    assert screen(hidden, KNOWN, Screening(exclude=(criterion("outpatients"),))).included
+
+
+@pytest.mark.parametrize("text", ["\n \n" * 100_000, "mice. " * 60_000, "a" * 300_000, "mice " * 60_000, "(" * 9_000])
+def test_odd_texts_and_keywords_end_in_a_decision(text: str) -> None:
+    odd = (criterion("(.*)+$", "", "  ", "[", "mice"), Criterion("c2", "?!"))
+    assert isinstance(screen(Document(text), KNOWN, Screening(include=odd, exclude=odd)).included, bool)
