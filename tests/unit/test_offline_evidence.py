@@ -51,7 +51,7 @@ def test_the_sentence_that_reports_the_outcome_comes_first() -> None:
 
 def test_an_abbreviation_of_the_paper_speaks_for_its_long_form() -> None:
     best = shown(
-        PAPER, "Does green tea change the Pittsburgh Sleep Quality Index?", "Pittsburgh Sleep Quality Index", k=2
+        PAPER, "Does green tea change the Pittsburgh Sleep Quality Index?", "Pittsburgh Sleep Quality Index", k=3
     )
     assert any("similar in both groups" in sentence for sentence in best)
 
