@@ -93,7 +93,7 @@ def test_only_the_script_prints_or_exits(path: Path) -> None:
 def test_importing_the_command_imports_nothing_heavy() -> None:
     """The dry run's start-up is short because what is not asked for is not imported."""
     code = "import sys, pipeline_orchestrator; print(*sorted(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {
         "sqlite3",
         "multiprocessing",

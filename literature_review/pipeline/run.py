@@ -77,6 +77,7 @@ class _Run:
         self._began, self._started_at = time.monotonic(), datetime.now().isoformat(timespec="seconds")
         self._log, self._parts = log, parts
         self._found = papers_found(config, parts)
+        self._anew_from = options.only or options.resume_from  # of this command, not of the run that it goes on with
         checkpoint, options = begin_run(config, options, log, parts.stages)
         self._state = RunState(config, options, parts, log, checkpoint, signals)
         per_paper = tuple(stage for stage in parts.stages if stage.spec.per_paper)
@@ -127,6 +128,8 @@ class _Run:
             papers_found=len(self._unique()) + len(self._found.problems),
             redo={"stage": state.options.resume_from, "force": state.options.force},
         )
+        if self._anew_from is not None:
+            self._take_marks_off()
         if self._parts.breaker is not None:
             self._parts.breaker.on_change = lambda name: state.checkpoint.update_run(circuit_breaker=name)
         for name, why in self._found.problems.items():
@@ -138,6 +141,15 @@ class _Run:
         if self._found.ignored:
             names = some(self._found.ignored)
             self._log.info(f"{len(self._found.ignored)} files are no papers and are ignored: {names}")
+
+    def _take_marks_off(self) -> None:
+        """What is to be run again is no longer marked as done: a kill from here on finds the rest of the work."""
+        names = [stage.name for stage in self._parts.stages]
+        before = set(names[: names.index(str(self._anew_from))])
+        for name, entry in self._state.checkpoint.data["papers"].items():
+            done = [stage for stage in entry.get("stages", {}) if stage in before]
+            if len(done) < len(entry.get("stages", {})):
+                self._state.checkpoint.update_paper_status(name, "not_started", stages_completed=done)
 
     def _unique(self) -> list[PaperFile]:
         return [paper for paper in self._found.papers if paper.duplicate_of is None]

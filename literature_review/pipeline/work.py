@@ -101,8 +101,8 @@ class PaperWork:
             if reason and not run:
                 return reason
             if reason:
-                stored = self._perform(paper, stage, earlier, made_from)
                 outcome.worked = True
+                stored = self._perform(paper, stage, earlier, made_from)
             assert stored is not None
             if stored.result.status == "failed":
                 raise _remembered(stored)

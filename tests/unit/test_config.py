@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -30,9 +31,12 @@ from literature_review.config import (
     load_config,
     parse_config,
 )
-from literature_review.config_shape import OVERRIDES, SHAPE
+from literature_review.config_shape import BACKEND_KEYS, OVERRIDES, SHAPE
 from literature_review.errors import ConfigError
 from literature_review.json_shape import REQUIRED, Number
+from literature_review.pipeline.runlog import RunLog
+from literature_review.plugins import PLUGINS
+from literature_review.wiring import build_parts
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +141,7 @@ EVERYTHING: dict[str, Any] = {
         "enable_parallel": True,
         "checkpoint_file": "d.json",
         "retry": {"attempts": 1, "base": 0, "factor": 1, "max_delay": 3, "enable_jitter": False},
-        "quota": {"openai_api": {"rate": 9, "burst": 3, "tokens_per_minute": 5, "requests_per_day": 6}},
+        "quota": {"openai_api": {"rate": 9, "burst": 3, "tokens_per_minute": 5}},
         "feature_flags": {
             "enable_parallel_processing": True,
             "enable_quota_management": False,
@@ -150,10 +154,6 @@ EVERYTHING: dict[str, Any] = {
         "base_url": "https://models.example.org/v1",
         "api_key_env": "MY_KEY",
         "request_timeout": 4,
-        "budget_usd": 0,
-        "prices": {"m/1 b": {"input": 1, "output": 2.5}},
-        "max_input_tokens": 1000,
-        "votes": 3,
     },
     "review": {
         "claims_per_sub_requirement": 5,
@@ -180,10 +180,9 @@ def test_every_key_reaches_its_place() -> None:
     assert policy.for_stage("extra") == StageRetry(7, 0.0, 1.0)
     assert policy.for_stage("dra") == policy.default == StageRetry(7, 1.5, 9.0)
     assert config.call_retry == CallRetry(1, 0.0, 1.0, 3.0, False)
-    assert config.quota == {"openai_api": Quota(9.0, 60.0, 3.0, 5.0, 6.0)}
-    prices = {"m/1 b": {"input": 1.0, "output": 2.5}}
+    assert config.quota == {"openai_api": Quota(9.0, 60.0, 3.0, 5.0)}
     url = "https://models.example.org/v1"
-    assert config.llm == LlmSettings("openai_compatible", "m", url, "MY_KEY", 4.0, 0.0, prices, 1000, 3)
+    assert config.llm == LlmSettings("openai_compatible", "m", url, "MY_KEY", 4.0)
     weights = {"relevance": 0.25, "directness": 0.25, "strength": 0.25, "recency": 0.25, "reproducibility": 0.0}
     assert config.review == ReviewSettings(5, 0, 0.6, 0.3, weights)
     assert config.stages[2] == StageSpec("extra", "extra", "Extra", True, "judge")
@@ -272,7 +271,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
         (b"null", "the whole file: must be an object, not null"),
         (b"NaN", "is nan, which is no JSON number"),
         (b'{"papers": "a", "papers": "b"}', "papers: stands more than once in its object; keep one"),
-        (b'{"llm": {"votes": 1, "votes": 1}}', "llm.votes: stands more than once"),
+        (b'{"llm": {"model": "a", "model": "a"}}', "llm.model: stands more than once"),
         (b'{"stage_timeout": NaN}', "stage_timeout: is nan"),
         (b'{"stage_timeout": 1e999}', "stage_timeout: is inf"),
         (b'{"_x": [1, -Infinity]}', "_x[1]: is -inf"),
@@ -297,8 +296,8 @@ def test_comments_may_stand_twice(tmp_path: Path) -> None:
 
 
 def test_mistakes_in_the_form_and_in_the_meaning_are_told_together(tmp_path: Path) -> None:
-    found = file_problems(tmp_path / "c.json", b'{"votes": NaN, "papers": 1, "papers": 2, "log_level": "x"}')
-    assert [line.partition(":")[0] for line in found] == ["papers", "votes", "votes", "log_level", "papers"]
+    found = file_problems(tmp_path / "c.json", b'{"zzzz": NaN, "papers": 1, "papers": 2, "log_level": "x"}')
+    assert [line.partition(":")[0] for line in found] == ["papers", "zzzz", "zzzz", "log_level", "papers"]
 
 
 def test_a_folder_an_impossible_path_and_a_forbidden_file_are_mistakes(
@@ -333,7 +332,7 @@ def test_an_endless_file_is_read_no_further_than_the_limit() -> None:
         ({"max_workers": 3}, "max_workers: is not a known key; the nearest known key is v2_features.max_workers"),
         ({"v2_features": {"maxWorkers": 3}}, "the nearest known key is v2_features.max_workers"),
         ({"v2_features": {"retry": {"atempts": 3}}}, "the nearest known key is v2_features.retry.attempts"),
-        ({"llm": {"max_input_token": 3}}, "the nearest known key is llm.max_input_tokens"),
+        ({"llm": {"request_timeouts": 3}}, "the nearest known key is llm.request_timeout"),
         ({"zzzz": 1}, "zzzz: is not a known key; known here: version"),
         ({"a b\n": 1}, '["a b\\n"]: is not a known key'),
         ({"v2_features": {"quota": {"gemini": {"rate": 2}}}}, "is no known api; the nearest is gemini_api"),
@@ -343,6 +342,17 @@ def test_an_endless_file_is_read_no_further_than_the_limit() -> None:
 )
 def test_an_unknown_key_is_told_with_the_nearest_known_one(data: Any, told: str) -> None:
     assert told in only(data)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("llm.votes", "llm.max_input_tokens", "llm.budget_usd", "llm.prices"),
+        "v2_features.quota.gemini_api.requests_per_day",
+    ],
+)
+def test_a_key_without_effect_is_refused_and_not_ignored(path: str) -> None:
+    assert any(line.startswith(f"{path}: is not a known key") for line in problems(nested(path, 1)))
 
 
 @pytest.mark.parametrize("key", ["api_key", "apikey", "API-KEY", "token", "access_token", "password", "my_secret"])
@@ -412,10 +422,8 @@ def test_what_looks_like_a_secret_is_never_shown_wherever_it_stands() -> None:
         ("llm.base_url", "https://key@example.org", "holds a user or a password"),
         ("llm.base_url", "http://localhost\\@example.org", "holds a user or a password"),
         ("llm.base_url", "https://example.org/?key=1", "has a query"),
-        ("llm.prices", {"m": {"input": 1}}, "llm.prices.m.output: is missing"),
-        ("llm.prices", {"": {"input": 1, "output": 1}}, "is no name for model"),
-        ("llm.votes", 0, "from 1 to 25"),
-        ("llm.budget_usd", -1, "from 0"),
+        ("llm.request_timeout", 0, "more than 0"),
+        ("retry_policy.per_stage", {"": {}}, "is no name for stage"),
         ("review.covered_at", 1.1, "from 0 to 1"),
         ("review.score_weights.relevance", -1, "from 0"),
         ("stages", {}, "must be a list, not an object"),
@@ -489,6 +497,39 @@ def test_who_needs_a_key_and_where_it_is_looked_for(
 
 def test_gemini_without_a_key_is_refused() -> None:
     assert "gemini needs a key" in only({"llm": {"backend": "gemini", "api_key_env": None}})
+
+
+def test_every_back_end_that_there_is_can_be_named() -> None:
+    assert set(BACKEND_KEYS) >= set(PLUGINS["backend"])
+
+
+# The protocol that it names
+
+
+def test_every_mistake_in_the_protocol_is_told_with_the_name_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "my.json"
+    path.write_text('{"titel": "x", "questions": 3}')
+    found = wiring_problems(tmp_path, str(path))
+    assert len(found) > 1
+    assert all(line.startswith(f"{path}: ") for line in found)
+    assert any(line.startswith(f"{path}: titel: is not a known key") for line in found)
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_protocol_that_cannot_be_read_is_named_once(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "my.json"
+    if content is not None:
+        path.write_text(content)
+    assert [line.count(str(path)) for line in wiring_problems(tmp_path, str(path))] == [1]
+
+
+def wiring_problems(tmp_path: Path, protocol: str) -> list[str]:
+    (tmp_path / "papers").mkdir()
+    paths = {"papers": "papers", "output_dir": "out", "checkpoint_file": "c.json"}
+    config = parse_config({}, {**{key: str(tmp_path / name) for key, name in paths.items()}, "protocol": protocol})
+    with pytest.raises(ConfigError) as caught:
+        build_parts(config, RunLog(io.StringIO()))
+    return list(caught.value.problems)
 
 
 # Stages
@@ -707,5 +748,5 @@ def test_loading_imports_nothing_heavy() -> None:
         "heavy = ('difflib', 'urllib', 'ipaddress', 'sqlite3', 'logging');"
         "print(*[m for m in heavy if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -781,7 +781,7 @@ def test_sqlite_is_imported_only_where_a_database_is_opened(tmp_path: Path) -> N
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=root)
+    subprocess.run([sys.executable, "-S", "-c", code], check=True, timeout=60, cwd=root)
 
 
 def test_a_python_without_sqlite_is_told_what_to_do(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,336 @@
+"""A run as a whole: what is done again and what stands, stages that fail or hang, kills, stages of the user's own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from literature_review.models import RunResult
+from literature_review.pipeline.parts import RunOptions
+from literature_review.pipeline.run import PipelineOrchestrator
+from literature_review.pipeline.runlog import RunLog
+from tests.review_samples import (
+    PROTOCOL,
+    ROOT,
+    checkpoint_of,
+    command,
+    config_of,
+    make_review,
+    paper,
+    report_of,
+    tree,
+)
+
+pytestmark = pytest.mark.integration
+FAST = {"default_max_attempts": 3, "default_backoff_base": 2, "default_backoff_max": 0.01}
+
+
+def run(folder: Path, options: RunOptions | None = None, **settings: Any) -> tuple[RunResult, str]:
+    """One run in this process: its result and what it said."""
+    stream = io.StringIO()
+    result = PipelineOrchestrator(config_of(folder, **settings), options, RunLog(stream)).run()
+    return result, stream.getvalue()
+
+
+def own_stage(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch, **spec: Any) -> list[dict[str, Any]]:
+    """Write a stage module under a name of its own; returns the `stages` setting that puts it in."""
+    name = f"stage_of_{folder.name.replace('-', '_')}"
+    (folder / f"{name}.py").write_text("from literature_review.models import StageResult\n" + code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    return [{"name": "own", "module": name, "title": "A stage of one's own", "per_paper": True, **spec}]
+
+
+def test_running_again_redoes_nothing_and_says_so(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=4)
+    first, _ = run(tmp_path)
+    report = report_of(tmp_path)
+    again, said = run(tmp_path)
+    assert len(first.worked) == 4
+    assert again.worked == ()
+    assert len(again.reused) == 4
+    assert "4 papers stand as they are: nothing to redo" in said
+    assert report_of(tmp_path) == report
+
+
+def test_one_paper_more_is_one_papers_work(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=3)
+    run(tmp_path)
+    (tmp_path / "papers" / "new.txt").write_text(paper(77), encoding="utf-8")
+    result, _ = run(tmp_path)
+    assert result.worked == ("new.txt",)
+
+
+def test_what_changed_is_redone_and_named(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=3)
+    run(tmp_path)
+    (tmp_path / "papers" / "trial_002.txt").write_text(paper(55), encoding="utf-8")
+    result, said = run(tmp_path)
+    assert result.worked == ("trial_002.txt",)
+    assert "content changed: done again: trial_002.txt" in said
+    changed = json.loads(json.dumps(PROTOCOL).replace("blood glucose", "heart rate"))
+    (tmp_path / "protocol.json").write_text(json.dumps(changed), encoding="utf-8")
+    result, said = run(tmp_path)
+    assert len(result.worked) == 3
+    assert "protocol changed: done again" in said
+    result, said = run(tmp_path, review={"covered_at": 0.9})
+    assert len(result.worked) == 3
+    assert "back end changed: done again" in said
+
+
+def test_force_reviews_everything_again(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    run(tmp_path)
+    result, said = run(tmp_path, RunOptions(force=True))
+    assert len(result.worked) == 3
+    assert "done again as asked" in said
+
+
+def test_resume_from_judge_judges_again_and_reads_no_paper(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    run(tmp_path)
+    report = report_of(tmp_path)
+    for path in (tmp_path / "papers").iterdir():
+        path.chmod(0o644)
+    result, said = run(tmp_path, RunOptions(resume_from="judge"))
+    assert len(result.worked) == 3
+    assert "Executing: literature_review.reviewers.judge" in said
+    assert "Executing: literature_review.reviewers.journal_reviewer" not in said
+    assert report_of(tmp_path) == report
+
+
+def test_resume_from_the_gap_analysis_runs_it_alone(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    run(tmp_path)
+    report = report_of(tmp_path)
+    result, said = run(tmp_path, RunOptions(resume_from="orchestrator"))
+    assert result.worked == ()
+    assert said.count("Executing:") == 1
+    assert report_of(tmp_path) == report
+
+
+def test_a_paper_that_cannot_be_read_fails_alone_and_is_remembered(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    (tmp_path / "papers" / "empty.txt").write_bytes(b"")
+    result, said = run(tmp_path)
+    assert (result.exit_code, result.status) == (1, "completed")
+    assert set(result.failures) == {"empty.txt"}
+    assert result.papers["reviewed"] == 3
+    assert result.papers["unreadable"] == 1
+    assert checkpoint_of(tmp_path)["papers"]["empty.txt"]["stage"] == "failed"
+    again, _ = run(tmp_path)
+    assert again.exit_code == 1
+    assert again.worked == ()
+
+
+def test_a_transient_failure_is_tried_again_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_review(tmp_path, papers=1)
+    code = (
+        "calls = []\ndef run(context):\n    calls.append(1)\n"
+        "    if len(calls) < 3:\n        raise ConnectionError('reset')\n    return StageResult()\n"
+    )
+    result, said = run(tmp_path, stages=own_stage(tmp_path, code, monkeypatch, after="judge"), retry_policy=FAST)
+    assert result.exit_code == 0, said
+    assert result.retries == 2
+    assert checkpoint_of(tmp_path)["papers"]["trial_001.txt"]["retries"] == 2
+    assert checkpoint_of(tmp_path)["stages"]["own"]["attempts"] == 3
+
+
+@pytest.mark.parametrize(
+    ("policy", "calls"),
+    [
+        ({"enabled": False}, 1),
+        ({**FAST, "default_max_attempts": 2}, 2),
+        ({**FAST, "per_stage": {"own": {"max_attempts": 4, "backoff_base": 2, "backoff_max": 0.01}}}, 4),
+    ],
+)
+def test_the_retry_policy_decides_how_often(
+    policy: dict[str, Any], calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_review(tmp_path, papers=1)
+    code = (
+        f"def run(context):\n    with open({str(tmp_path / 'calls')!r}, 'a') as calls:\n        calls.write('x')\n"
+        "    raise TimeoutError('slow')\n"
+    )
+    result, _ = run(tmp_path, stages=own_stage(tmp_path, code, monkeypatch), retry_policy=policy)
+    assert result.exit_code == 1
+    assert (tmp_path / "calls").read_text() == "x" * calls
+    again, _ = run(tmp_path, RunOptions(resume=True), stages=own_stage(tmp_path, code, monkeypatch), retry_policy=policy)
+    assert again.worked == ("trial_001.txt",)  # a transient failure is tried again
+
+
+def test_a_permanent_error_of_a_stage_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_review(tmp_path, papers=2)
+    code = (
+        "def run(context):\n    if context.paper.id.endswith('1.txt'):\n        raise KeyError('field')\n"
+        "    return StageResult()\n"
+    )
+    result, said = run(tmp_path, stages=own_stage(tmp_path, code, monkeypatch), retry_policy=FAST)
+    assert set(result.failures) == {"trial_001.txt"}
+    assert result.retries == 0
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("per_paper", [True, False])
+def test_a_stage_that_heeds_no_deadline_cannot_keep_the_run(
+    per_paper: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_review(tmp_path, papers=1)
+    code = "import threading\ndef run(context):\n    threading.Event().wait(600)\n"
+    stages = own_stage(tmp_path, code, monkeypatch, per_paper=per_paper, after="judge")
+    began = time.monotonic()
+    result, said = run(tmp_path, stages=stages, stage_timeout=0.05, retry_policy={"enabled": False})
+    assert time.monotonic() - began < 20
+    assert result.exit_code == 1
+    assert "timed out" in said
+
+
+def test_a_stage_of_ones_own_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_review(tmp_path, papers=2)
+    code = (
+        "def run(context):\n    assert 'sleep' in context.read(context.paper).text\n"
+        "    return StageResult(status='completed')\n"
+    )
+    result, said = run(tmp_path, stages=own_stage(tmp_path, code, monkeypatch, after="journal_reviewer"))
+    assert result.exit_code == 0, said
+    assert list(checkpoint_of(tmp_path)["stages"]) == [
+        "journal_reviewer", "own", "judge", "dra", "sync", "orchestrator",
+    ]  # fmt: skip
+    assert "own" in checkpoint_of(tmp_path)["papers"]["trial_001.txt"]["stages"]
+
+
+def test_what_a_stage_returns_must_be_a_stage_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_review(tmp_path, papers=1)
+    result, _ = run(tmp_path, stages=own_stage(tmp_path, "def run(context):\n    return {}\n", monkeypatch))
+    assert "returned dict, not a StageResult" in result.failures["trial_001.txt"]
+
+
+def test_duplicates_in_content_are_counted_once(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=2)
+    (tmp_path / "papers" / "zz_copy.txt").write_text(paper(1), encoding="utf-8")
+    result, said = run(tmp_path)
+    assert result.papers["duplicate"] == 1
+    assert "zz_copy.txt: the same file as trial_001.txt; counted once" in said
+
+
+def test_odd_names_are_papers_like_any_other(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=0)
+    names = ["with space.txt", "quo'te\".txt", "new\nline.txt", "größe.txt", "-dash.txt", "..dots.txt", "a/b.txt", "c/b.txt"]
+    for number, name in enumerate(names, 10):
+        target = tmp_path / "papers" / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(paper(number), encoding="utf-8")
+    result, said = run(tmp_path)
+    assert result.exit_code == 0, said
+    assert result.papers["reviewed"] == len(names) - 1  # one begins with a dot: hidden
+    assert "new\\nline.txt" in said or "\nline.txt" not in said
+
+
+def test_a_link_out_of_the_folder_and_a_circle_harm_nobody(tmp_path: Path) -> None:
+    make_review(tmp_path, papers=2)
+    (tmp_path / "secret.txt").write_text(paper(99), encoding="utf-8")
+    (tmp_path / "papers" / "out.txt").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "papers" / "circle").symlink_to(tmp_path / "papers", target_is_directory=True)
+    result, _ = run(tmp_path)
+    assert result.papers["reviewed"] == 2
+    assert set(result.failures) == {"out.txt"}
+
+
+def test_a_second_run_on_the_same_checkpoint_is_told_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_review(tmp_path, papers=1, stages=own_stage(tmp_path, SLOW, monkeypatch, after="journal_reviewer"))
+    first = start(tmp_path)
+    wait_for(tmp_path / "started")
+    second = command("--resume", cwd=tmp_path)
+    first.kill()
+    first.communicate()
+    assert second.returncode != 0
+    assert str(first.pid) in second.stdout + second.stderr
+    assert "Traceback" not in second.stdout + second.stderr
+
+
+SLOW = (
+    "import os, time\ndef run(context):\n    open(os.path.join(os.getcwd(), 'started'), 'a').write(context.paper.id + '\\n')\n"
+    "    if context.paper.id not in os.environ.get('FAST', ''):\n"
+    "        for _ in range(6000):\n            context.deadline.check('slow')\n            time.sleep(0.01)\n"
+    "    return StageResult()\n"
+)
+
+
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "pipeline_orchestrator.py"), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def wait_for(path: Path, lines: int = 1) -> None:
+    until = time.monotonic() + 60
+    while not path.exists() or len(path.read_text().splitlines()) < lines:
+        assert time.monotonic() < until, f"{path} did not come"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("arguments", [(), ("--enable-experimental",)])
+def test_an_interrupt_ends_resumably_with_130(
+    number: int, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_review(tmp_path, papers=3, stages=own_stage(tmp_path, SLOW, monkeypatch, after="journal_reviewer"))
+    process = start(tmp_path, *arguments, FAST="trial_001.txt")
+    wait_for(tmp_path / "started", lines=2)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, output + errors
+    assert "Traceback" not in output + errors
+    assert checkpoint_of(tmp_path)["status"] == "interrupted"
+    (tmp_path / "started").unlink()
+    run = command("--resume", *arguments, cwd=tmp_path, environment={"FAST": "trial_001.txt trial_002.txt trial_003.txt"})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "Resuming run" in run.stdout
+    assert "trial_001.txt" not in (tmp_path / "started").read_text()
+    assert checkpoint_of(tmp_path)["stats"]["completed_papers"] == 3
+
+
+def test_kill_9_then_resume_does_no_finished_paper_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"trial_{number:03}.txt" for number in range(1, 5)]
+    make_review(tmp_path / "calm", papers=4)
+    make_review(tmp_path, papers=4, stages=own_stage(tmp_path, SLOW, monkeypatch, after="journal_reviewer"))
+    for done in range(1, 4):
+        process = start(tmp_path, "--resume", FAST=" ".join(names[:done]))
+        wait_for(tmp_path / "started", lines=done + 1 if done == 1 else 2)
+        process.kill()
+        process.communicate()
+        again = (tmp_path / "started").read_text().split()
+        assert len(again) == len(set(again)), again
+        (tmp_path / "started").write_text("")
+    run = command("--resume", cwd=tmp_path, environment={"FAST": " ".join(names)})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert (tmp_path / "started").read_text().split() == [names[3]]
+    command(cwd=tmp_path / "calm")
+    assert report_of(tmp_path) == report_of(tmp_path / "calm")
+
+
+def test_a_damaged_checkpoint_is_told_and_kept(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    (tmp_path / "checkpoint.json").write_text('{"papers": {"a": ', encoding="utf-8")
+    before = tree(tmp_path)
+    for arguments in ((), ("--resume",), ("--dry-run",)):
+        done = command(*arguments, cwd=tmp_path)
+        assert done.returncode == 2, done.stdout
+        assert "checkpoint.json" in done.stdout
+        assert "Traceback" not in done.stdout + done.stderr
+    after = tree(tmp_path)
+    assert {name: after[name] for name in before} == before
