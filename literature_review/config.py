@@ -21,6 +21,7 @@ from literature_review.strict_json import Problems, read_json
 
 DEFAULT_FILE = "pipeline_config.json"
 
+
 @dataclass(frozen=True)
 class StageRetry:
     """How often a stage is tried; `backoff_base ** (attempt - 1)` seconds between, at most `backoff_max`."""
@@ -66,15 +67,13 @@ class Quota:
     per_seconds: float = 60.0
     burst: float | None = None
     tokens_per_minute: float | None = None
-    requests_per_day: float | None = None
 
 
 @dataclass(frozen=True)
 class LlmSettings:
-    """Which back end reads the papers, and how. Times in seconds, prices in USD per million tokens.
+    """Which back end reads the papers, and how. Times in seconds.
 
-    `prices`: model -> {"input", "output"}. `api_key_env` left out is the back end's usual variable; None says that
-    the server needs no key.
+    `api_key_env` left out is the back end's usual variable; None says that the server needs no key.
     """
 
     backend: str = "offline"
@@ -82,10 +81,6 @@ class LlmSettings:
     base_url: str | None = None
     api_key_env: str | None = ""
     request_timeout: float = 120.0
-    budget_usd: float | None = None
-    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    max_input_tokens: int = 100_000
-    votes: int = 1
 
     def __post_init__(self) -> None:
         if self.api_key_env == "":
@@ -231,7 +226,7 @@ def _build(data: Any, overrides: Mapping[str, Any] | None, source: str | None, p
         "retry_policy": _retry_policy(settings["retry_policy"]),
         "call_retry": CallRetry(**_own(CallRetry, features["retry"])),
         "quota": {api: Quota(**_own(Quota, quota)) for api, quota in features["quota"].items()},
-        "llm": LlmSettings(**{**_own(LlmSettings, settings["llm"]), "prices": _prices(settings["llm"])}),
+        "llm": LlmSettings(**_own(LlmSettings, settings["llm"])),
         "review": ReviewSettings(**_own(ReviewSettings, settings["review"])),
         "stages": tuple(StageSpec(**row) for row in settings["stages"]),
         "source": source,
@@ -252,10 +247,6 @@ def _retry_policy(values: Mapping[str, Any]) -> RetryPolicy:
         for stage, entry in values["per_stage"].items()
     }
     return RetryPolicy(values["enabled"], default, values["circuit_breaker_threshold"], per_stage)
-
-
-def _prices(llm: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    return {model: {"input": p["input"], "output": p["output"]} for model, p in llm["prices"].items()}
 
 
 def _names(record: type[StageRetry]) -> list[str]:

@@ -102,10 +102,8 @@ _QUOTA = Block(
         "per_seconds": Number(60.0, 0, _YEAR, above=True),
         "burst": Number(None, 1, _MOST, nullable=True),
         "tokens_per_minute": Number(None, 0, _MOST, above=True, nullable=True),
-        "requests_per_day": Number(None, 0, _MOST, above=True, nullable=True),
     }
 )
-_PRICE = Block({"input": Number(REQUIRED, 0, 1e6), "output": Number(REQUIRED, 0, 1e6)})
 _STAGE = Block(
     {
         "name": Text(check=_check_stage_name),
@@ -166,10 +164,6 @@ SHAPE = Block(
                 "base_url": Text(None, check=_check_url, nullable=True),
                 "api_key_env": Text("", check=_check_key_name, nullable=True),
                 "request_timeout": Number(120.0, 0, _DAY, above=True),
-                "budget_usd": Number(None, 0, 1e9, nullable=True),
-                "prices": Each(_PRICE, "model"),
-                "max_input_tokens": Number(100_000, 100, 100_000_000, whole=True),
-                "votes": Number(1, 1, 25, whole=True),
             }
         ),
         "review": Block(

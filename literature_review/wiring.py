@@ -83,7 +83,14 @@ def _protocol(config: Config, log: RunLog) -> ReviewProtocol:
             f"there is no protocol {config.protocol!r} yet; a run needs one: write it, or name it with --protocol"
         )
         return ReviewProtocol("")
-    return load_protocol(config.protocol)
+    try:
+        return load_protocol(config.protocol)
+    except ProtocolError as error:
+        from literature_review.strict_json import printable
+
+        place = f"{printable(config.protocol)}: "  # a file that cannot be read is named already
+        told = [line if line.startswith(place) else place + line for line in error.problems]
+        raise ProtocolError(told) from error
 
 
 def _check_papers(config: Config, log: RunLog) -> None:
