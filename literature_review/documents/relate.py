@@ -32,6 +32,7 @@ _PREPRINT_DOIS = (
 )
 _VERSION = re.compile(r"(?:/v|v|\.v)\d{1,2}$")
 _YEARS_TO_PRINT = 3
+_MOST_NAMES = 50  # of a paper that are compared
 _MOST_ALIKE = 200  # of papers under one title ("Editorial"): more are not compared
 
 
@@ -111,28 +112,35 @@ def _same_core_title(one: Bibliography, other: Bibliography) -> bool:
     return len(core) >= 10 and core == _core_title(other.title)
 
 
-def _surname(author: str) -> str:
-    """`Byron` of "Byron, Ada", "Ada Byron", "A. Byron" and "Byron A" alike."""
-    name = author.split(",")[0] if "," in author else author
-    words = [word for word in _folded(name).split() if len(word) > 1] or _folded(name).split()
-    if "," not in author and re.search(r"\s[A-Z]{1,3}\.?$", author.strip()):
-        words = _folded(author.strip().rsplit(None, 1)[0]).split()
-    return words[-1] if words else ""
+def _name(author: str) -> tuple[str, str]:
+    """Surname and first initial of "Byron, Ada", "Ada Byron", "A. Byron" and "Byron A" alike."""
+    author = author.strip()
+    if "," in author:
+        last, _, first = author.partition(",")
+    elif re.search(r"\s(?:[A-Z]\.?){1,3}$", author):
+        last, _, first = author.rpartition(" ")
+    else:
+        first, _, last = author.rpartition(" ")
+    surname = _folded(last).split()
+    return (surname[-1] if surname else ""), _folded(first)[:1]
 
 
-def _surnames(paper: Bibliography) -> list[str]:
-    return [name for name in map(_surname, paper.authors) if name]
+def _names(paper: Bibliography) -> list[tuple[str, str]]:
+    return [name for name in map(_name, paper.authors) if name[0]]
+
+
+def _alike(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    return one[0] == other[0] and (one[1] == other[1] or not one[1] or not other[1])
 
 
 def _same_authors(one: Bibliography, other: Bibliography) -> bool:
-    """Equal surnames in order, or the shorter list is how the longer begins (files name the first alone)."""
-    first, second = _surnames(one), _surnames(other)
-    shorter = min(len(first), len(second))
-    return shorter > 0 and first[:shorter] == second[:shorter]
+    """The same names in order, or the shorter list is how the longer begins (files name the first alone)."""
+    pairs = list(zip(_names(one), _names(other), strict=False))
+    return bool(pairs) and all(_alike(first, second) for first, second in pairs)
 
 
 def _share_author(one: Bibliography, other: Bibliography) -> bool:
-    return bool(set(_surnames(one)) & set(_surnames(other)))
+    return any(_alike(first, second) for first in _names(one)[:_MOST_NAMES] for second in _names(other)[:_MOST_NAMES])
 
 
 def _near_in_time(one: Bibliography, other: Bibliography) -> bool:

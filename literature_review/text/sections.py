@@ -178,16 +178,18 @@ def _candidate(line: str, start: int, following: str) -> Heading | None:
 
 
 def _by_word(title: str, start: int) -> Heading | None:
+    """A line with a known name, one that opens the abstract, or a Roman number before capitals."""
+    if _RUN_IN_ABSTRACT.match(title):
+        return Heading(start, "Abstract", 1, "abstract", "word")
     if len(title) > 60:
         return None
-    roman = _ROMAN.match(title)
     kind = kind_of(title)
     if kind:
         return Heading(start, title.strip("*_ ").rstrip(":"), 1, kind, "word")
-    if roman and _reads_as_title(roman.group(2)) and roman.group(2).isupper():
+    roman = _ROMAN.match(title)
+    if roman and roman.group(2).isupper() and _reads_as_title(roman.group(2)):
         return Heading(start, title, 1, "", "capitals")
-    abstract = _RUN_IN_ABSTRACT.match(title)
-    return Heading(start, "Abstract", 1, "abstract", "word") if abstract else None
+    return None
 
 
 def _numbered(title: str, start: int) -> Heading | None:

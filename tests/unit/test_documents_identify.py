@@ -1,0 +1,184 @@
+"""What a paper is, from its file's fields and its first page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from literature_review.documents.identify import (
+    authors_in,
+    find_doi,
+    good_title,
+    identify_document,
+    language_of,
+    split_authors,
+    title_in,
+    year_in,
+    year_on,
+)
+from literature_review.models import Document, Page
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+
+def document(text: str, **metadata: str) -> Document:
+    return Document(text, (Page(1, 0, len(text)),), metadata=metadata)
+
+
+ARTICLE = """Journal of Apples | Volume 9 | 2019 | 12-19
+Research article https://doi.org/10.1234/Apples.2019(5).
+Apples against headache: a randomised trial of
+daily fruit in adults
+Ada Byron1,2*, Bo Li3 and Cato van Dam4
+1 School of Fruit, London
+Received: 3 May 2018 / Accepted: 1 March 2019 / Published: 4 April 2019
+Abstract
+The patients that were in the trial had less headache with apples than with the placebo, and this was so in all
+of the groups for which it has been tried.
+"""
+
+
+def test_an_article_s_first_page_tells_all() -> None:
+    found = identify_document(document(ARTICLE))
+    assert found.title == "Apples against headache: a randomised trial of daily fruit in adults"
+    assert found.authors == ("Ada Byron", "Bo Li", "Cato van Dam")
+    assert (found.year, found.doi, found.language) == (2019, "10.1234/apples.2019(5)", "en")
+    assert set(found.sources) == {"title", "authors", "year", "doi", "language"}
+    assert found.sources["title"] == "first page"
+
+
+def test_the_file_s_own_fields_go_before_the_page() -> None:
+    found = identify_document(document(ARTICLE, title="A better title", author="Someone Else", doi="10.5555/own"))
+    assert (found.title, found.authors, found.doi) == ("A better title", ("Someone Else",), "10.5555/own")
+    assert found.sources["title"] == "file metadata"
+
+
+def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None:
+    found = identify_document(document(ARTICLE, author="Ada Byron"))
+    assert found.authors == ("Ada Byron", "Bo Li", "Cato van Dam")
+
+
+def test_the_year_of_a_pdf_s_creation_counts_last() -> None:
+    assert identify_document(document(ARTICLE, year="2023")).year == 2019
+    assert identify_document(document("No year here.", year="2023")).year == 2023
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "untitled",
+        "Microsoft Word - paper3.doc",
+        "paper_final.pdf",
+        "",
+        "12345",
+        "s10489-025-06259",
+        "Title",
+        "   ",
+        "Document1",
+    ],
+)
+def test_titles_that_programs_make_up_are_not_taken(title: str) -> None:
+    assert good_title(title) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "doi"),
+    [
+        ("https://doi.org/10.1000/xyz123.", "10.1000/xyz123"),
+        ("(doi:10.1002/(SICI)1097-0258(19980815)17:15<1>)", "10.1002/(sici)1097-0258(19980815)17:15"),
+        ("DOI 10.1016/S0140-6736(20)30183-5,", "10.1016/s0140-6736(20)30183-5"),
+        ("cites 10.1/x and 10.9999/unmarked but its own is doi.org/10.1234/own", "10.1234/own"),
+        ("version 10.15 of the program", ""),
+        ("", ""),
+    ],
+)
+def test_dois(text: str, doi: str) -> None:
+    assert find_doi(text) == doi
+
+
+def test_years() -> None:
+    assert year_in("D:20210203") is None
+    assert year_in("2021-02-03") == 2021
+    assert year_in("3021") is None
+    assert year_on("Founded 1850. Published online 4 May 2012. © 2012 The Authors") == 2012
+    assert year_on("12 apples in 2011 boxes") is None
+
+
+def test_authors_in_common_forms() -> None:
+    assert split_authors("Byron, Ada; Li, Bo") == ("Byron, Ada", "Li, Bo")
+    assert split_authors("Byron, Ada") == ("Byron, Ada",)
+    assert split_authors("Ada Byron and Bo Li") == ("Ada Byron", "Bo Li")
+    assert split_authors("admin") == ()
+    assert authors_in("A title that is long\nAbstract\nText", "A title that is long") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        (
+            "The patients were treated with the drug and it was found to be better than placebo in this trial. " * 2,
+            "en",
+        ),
+        (
+            "Die Patienten wurden mit dem Mittel behandelt, und es war nicht besser als die Kontrolle in der Studie.",
+            "de",
+        ),
+        ("Les patients ont été traités avec le médicament et les résultats sont dans une revue pour la santé.", "fr"),
+        ("Los pacientes fueron tratados con el medicamento y los resultados se publicaron en una revista.", "es"),
+        ("Пациенты получали препарат, и это было не хуже, чем в группе контроля, как и при других болезнях.", "ru"),
+        (
+            "患者は薬で治療された。結果はこの雑誌に発表されたものであり、比較的良いと考えられる。次の研究が必要である。",
+            "ja",
+        ),
+        (
+            "患者接受药物治疗。结果发表在本杂志上，与对照组相比效果更好。需要进一步的研究来证实这些发现和结论的可靠性。",
+            "zh",
+        ),
+        ("Lorem ipsum dolor sit amet consectetuer adipiscing elit ut purus vestibulum placerat vitae felis", ""),
+        ("x1 y2 z3 0.05 p", ""),
+        ("", ""),
+    ],
+)
+def test_languages(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_a_page_without_a_title_has_none() -> None:
+    assert title_in("12 34 56\n\nhttps://example.org\n© 2020 The Authors\n") == ""
+
+
+@given(
+    st.text(max_size=400),
+    st.dictionaries(st.sampled_from(["title", "author", "doi", "year", "date"]), st.text(max_size=60)),
+)
+def test_odd_text_never_raises(text: str, metadata: dict[str, str]) -> None:
+    found = identify_document(document(text, **metadata))
+    assert found.year is None or 1800 <= found.year <= 2100
+    assert set(found.sources) <= {"title", "authors", "year", "doi", "language"}
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["A b, ", "10.1234/", "doi:10.1234/(((", "Published ", "(2000", "Ada-", "A" * 50, "Ada Byron ", "é;", "a.b@c "],
+)
+def test_a_hostile_first_page_takes_no_time(unit: str) -> None:
+    start = time.process_time()
+    identify_document(document("A title that looks like one\n" + unit * (50_000 // len(unit))))
+    assert time.process_time() - start < 2.0
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared papers are not here")
+def test_real_trials_are_english() -> None:
+    paths = sorted((SHARED / "data" / "evidence_inference").glob("*.txt"))[::10]
+    assert {language_of(path.read_text(encoding="utf-8")) for path in paths} == {"en"}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared papers are not here")
+def test_real_trials_have_the_title_that_their_text_names() -> None:
+    for path in sorted((SHARED / "data" / "evidence_inference").glob("*.txt"))[:40]:
+        text = path.read_text(encoding="utf-8")
+        assert text.split("\n")[1].strip().startswith(identify_document(document(text)).title[:60])

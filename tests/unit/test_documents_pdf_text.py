@@ -1,0 +1,86 @@
+"""Raw page text becomes the text that offsets count in."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, clean, clean_pages, without_marks
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("classi\ufffefication", "classification"),
+        ("classi\x02fication", "classification"),
+        ("classi-\r\nfication of", "classification of"),
+        ("classi\xad\r\nfication", "classification"),
+        ("a CNN\ufffeLSTM model", "a CNN-LSTM model"),
+        ("an AI\ufffebased model", "an AI-based model"),
+        ("type 2\ufffediabetes", "type 2-diabetes"),
+        ("the well\ufffeknown and well-known", "the well-known and well-known"),
+        ("wellknown is wellknown, well\ufffeknown", "wellknown is wellknown, wellknown"),
+        ("self is made of supervised self\ufffesupervised", "self is made of supervised self-supervised"),
+        ("ends with\ufffe", "ends with-"),
+        ("a range of 3-\n4 and – dash", "a range of 3-\n4 and – dash"),
+    ],
+)
+def test_a_word_broken_at_a_line_s_end_is_whole_again(raw: str, cleaned: str) -> None:
+    assert clean(raw) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("e\ufb03cacy of the \ufb02ow", "efficacy of the flow"),
+        ("of\xa0deep\u2009learning", "of deep learning"),
+        ("line \r\nline  \n", "line\nline\n"),
+        ("levels1–3\r\n. For example", "levels1–3. For example"),
+        ("see\n.05 level", "see\n.05 level"),
+        ("a\x00b\x07c\u200bd", "abcd"),
+        ("soft\xadhyphen in a line", "soft-hyphen in a line"),
+    ],
+)
+def test_blanks_ligatures_and_line_ends_are_put_right(raw: str, cleaned: str) -> None:
+    assert clean(raw) == cleaned
+
+
+def test_pages_are_parted_by_one_line_end_and_know_their_characters() -> None:
+    text, pages, hidden = clean_pages(["One \r\ntwo", "", "three\ffour"])
+    assert text == "One\ntwo\n\nthree four"
+    assert [text[page.start : page.end] for page in pages] == ["One\ntwo", "", "three four"]
+    assert [page.number for page in pages] == [1, 2, 3]
+    assert hidden == ()
+
+
+def test_hidden_runs_keep_their_place_through_the_cleaning() -> None:
+    raw = f"An e\ufb03cient \r\n{HIDDEN_START['white']}o\ufb03cial\xa0note{HIDDEN_END}\r\nword and classi\ufffefication"
+    text, _, hidden = clean_pages(["first page", raw])
+    assert [(text[run.start : run.end], run.reason) for run in hidden] == [("official note", "white")]
+    assert "classification" in text
+
+
+def test_marks_in_a_paper_s_own_text_mean_nothing() -> None:
+    """A file cannot mark its own text as hidden, nor end the mark of what is."""
+    raw = "".join(HIDDEN_START.values()) + HIDDEN_END + "text"
+    assert without_marks(raw) == "text"
+
+
+@given(st.lists(st.text(alphabet="ab-\ufffe\x02\r\n\f \xa0\ufb01.,é7", max_size=40), min_size=1, max_size=5))
+def test_any_raw_pages_give_pages_that_cover_the_text_in_order(raw: list[str]) -> None:
+    text, pages, _ = clean_pages(raw)
+    assert len(pages) == len(raw)
+    assert pages[0].start == 0
+    assert pages[-1].end == len(text)
+    assert all(after.start == before.end + 1 for before, after in pairwise(pages))
+    assert not set(text) & set("\ufffe\x02\r\f\xa0\ufb01")
+
+
+@given(st.text(alphabet="ab c\ufffe\r\n\xa0\ufb01", max_size=30), st.text(alphabet="xyz", min_size=1, max_size=9))
+def test_a_hidden_run_is_found_wherever_it_stands(around: str, secret: str) -> None:
+    raw = f"{around}\n{HIDDEN_START['tiny']}{secret}{HIDDEN_END}\n{around}"
+    text, _, hidden = clean_pages([raw])
+    assert [text[run.start : run.end] for run in hidden] == [secret]

@@ -1,0 +1,201 @@
+"""Headings and sections of a text."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from literature_review.text.sections import find_headings, find_sections, kind_of
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+
+def outline(text: str) -> list[tuple[str, str]]:
+    return [(section.title, section.kind) for section in find_sections(text)]
+
+
+def test_markdown_headings_with_subsections_that_take_the_kind_above() -> None:
+    text = "# A trial of apples\nx\n## Methods\nx\n### Blinding\nx\n## Results ##\nx\n\nFunding\n-------\nx\n"
+    assert outline(text) == [
+        ("A trial of apples", "other"),
+        ("Methods", "methods"),
+        ("Blinding", "methods"),
+        ("Results", "results"),
+        ("Funding", "funding"),
+    ]
+
+
+def test_numbered_headings_follow_their_numbering() -> None:
+    """Affiliations before and references behind are numbered as well, and are no headings."""
+    text = (
+        "1 School of Medicine\n2 Institute of Apples\n1 Introduction\nx\n1.1 Aims of this work\nx\n"
+        "2 Materials and methods\nx\n2.1 Participants\nx\n7 Days later\n3 Results\nx\n4 Conclusions\nx\n"
+        "References\n5 Smith J A title of note\n6 Jones K Another title\n"
+    )
+    assert outline(text) == [
+        ("1 Introduction", "introduction"),
+        ("1.1 Aims of this work", "introduction"),
+        ("2 Materials and methods", "methods"),
+        ("2.1 Participants", "methods"),
+        ("3 Results", "results"),
+        ("4 Conclusions", "conclusion"),
+        ("References", "references"),
+    ]
+
+
+def test_known_words_and_capitals_are_headings() -> None:
+    text = "Abstract\nx\nINTRODUCTION\nx\nMaterials & Methods:\nx\nSTATISTICAL ANALYSIS\nx\nIII. RESULTS\nx\nAcknowledgments\n"
+    assert outline(text) == [
+        ("Abstract", "abstract"),
+        ("INTRODUCTION", "introduction"),
+        ("Materials & Methods", "methods"),
+        ("STATISTICAL ANALYSIS", "methods"),
+        ("III. RESULTS", "results"),
+        ("Acknowledgments", "acknowledgements"),
+    ]
+
+
+def test_running_heads_are_no_headings() -> None:
+    page = "JOURNAL OF APPLES\nSome text about apples goes here.\n"
+    assert outline(page * 4 + "Results\nx\n") == [("Results", "results")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Results of the trial show that apples help,",
+        "12. Smith J, Jones K. A title. J Apples 2001;3:1-9.",
+        "2 tablets were given daily.",
+        "Table 1",
+        "p < 0.001",
+        "the results",
+        "NASA, ESA, IEEE,",
+        "",
+        "1",
+        "#",
+        "3.14159",
+    ],
+)
+def test_ordinary_lines_are_no_headings(line: str) -> None:
+    assert outline(f"Some text.\n{line}\nmore text.\n") == []
+
+
+def test_an_abstract_that_runs_into_its_text_is_found() -> None:
+    text = "A title\nAbstract—We show that apples help a great deal in most of the patients that were seen at our clinic.\n"
+    assert outline(text) == [("Abstract", "abstract")]
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("4. Results and Discussion", "results"),
+        ("METHODS:", "methods"),
+        ("BODY.MATERIALS AND METHODS", "methods"),
+        ("ABSTRACT.RESULTS", "abstract"),
+        ("Appendix B Proofs", "appendix"),
+        ("Authors’ contributions", "declarations"),
+        ("**Conclusion**", "conclusion"),
+        ("Apples", ""),
+        ("", ""),
+    ],
+)
+def test_kinds_of_titles(title: str, kind: str) -> None:
+    assert kind_of(title) == kind
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "# A b",
+                "## Methods",
+                "Results",
+                "1 Introduction",
+                "2.1 On apples",
+                "ALL CAPS HERE",
+                "text",
+                "",
+                "References",
+                "Abstract: x",
+                "===",
+                "\f",
+                "\u2028",
+            ]
+        )
+    ).map("\n".join)
+)
+def test_sections_cover_the_text_from_the_first_heading_without_overlap(text: str) -> None:
+    sections = find_sections(text)
+    for before, after in pairwise(sections):
+        assert before.start < before.end == after.start
+    if sections:
+        assert sections[-1].end == len(text)
+        assert all(section.kind and section.title and section.level >= 1 for section in sections)
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_sections_or_none(text: str) -> None:
+    assert all(text[heading.start :] for heading in find_headings(text))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "#\n",
+        "1 A b\n",
+        "1.1.1.1.1 A\n",
+        "Abstract",
+        " ",
+        "A" * 99 + "\n",
+        "# " + " " * 90 + "\n",
+        "**A B**\n",
+        "I. A\n",
+        "1 " * 40 + "\n",
+        "A.B." * 20 + "\n",
+    ],
+)
+def test_time_grows_with_the_length_alone(unit: str) -> None:
+    """A hostile text of a megabyte is done in a moment: ten times the text, at most thirty times the time."""
+
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        start = time.process_time()
+        find_sections(text)
+        return time.process_time() - start
+
+    small = min(seconds(100_000) for _ in range(2))
+    assert seconds(1_000_000) < max(30 * small, 1.0)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared papers are not here")
+def test_real_trials_have_their_methods_and_results_found() -> None:
+    """At least nine in ten of the trials whose text has such headings."""
+    wanted = found = 0
+    for path in sorted((SHARED / "data" / "evidence_inference").glob("*.txt")):
+        text = path.read_text(encoding="utf-8")
+        kinds = {section.kind for section in find_sections(text)}
+        for heading, kind in (
+            ("BODY.METHODS:", "methods"),
+            ("BODY.RESULTS:", "results"),
+            ("BODY.DISCUSSION:", "discussion"),
+        ):
+            wanted += heading in text
+            found += heading in text and kind in kinds
+    assert wanted > 200
+    assert found >= 0.9 * wanted
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared contracts are not here")
+def test_a_contract_s_clauses_are_sections() -> None:
+    first = json.loads(
+        (SHARED / "data" / "contract_nli" / "documents.jsonl").read_text(encoding="utf-8").split("\n")[0]
+    )
+    titles = [title for title, _ in outline(first["text"])]
+    assert "3. Obligations of confidentiality and non-use" in titles
+    assert len(titles) >= 16
