@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from literature_review.llm.offline import COVERED, PARTIAL, EvidenceIndex
+from literature_review.llm.offline.abbreviations import abbreviations
 from literature_review.llm.offline.scores import direction
 from literature_review.llm.offline.signs import (
     CITES,
@@ -43,12 +44,23 @@ NEAR_BEST = 0.5
 APPROVED_AT = 0.35
 """Weighted score from which a claim is approved."""
 
-NAMED_AT = 0.5
-"""Share of what was asked for that a passage must name to be proposed or approved."""
+NAMED_AT, NAMED_WORDS = 0.5, 4
+"""Share of what was asked for that a passage must name to be proposed or approved, or so many words of it."""
 
 REST_AT, REST_OF_PART = 0.3, 0.6
-"""Share of the question's other words that a passage must name as well: without a statistic, and with a part of the
-keywords alone."""
+"""Share of the question's other words that a passage must name as well: one that names fewer than `ENOUGH_WORDS` and
+gives no statistic, and one that names a part of the keywords alone."""
+
+ENOUGH_WORDS = 3
+
+WHOLE_AT = 0.6
+"""Share of the keywords that a passage must name to answer in whole."""
+
+WORDS_OF_A_QUESTION = 4
+"""Words beyond its keywords with which a sub-requirement says by itself what is meant."""
+
+LONGEST_TITLE = 20
+"""Words; what is longer is a statement even where no full stop ends it."""
 
 _DIRECTNESS = {REPORTS: 1.0, MENTIONS: 0.6, HYPOTHESISES: 0.3, PLANS: 0.3, CITES: 0.3, NEGATES: 0.0}
 _AGAINST = {
@@ -90,13 +102,12 @@ DEFAULT_WEIGHTS = {"relevance": 0.4, "directness": 0.25, "strength": 0.2, "recen
 class _Asked:
     """What is asked of the engine for a sub-requirement, and what it answered for this paper."""
 
-    question: str
-    keywords: tuple[str, ...]
+    by_keywords: bool
     words: tuple[tuple[str, str], ...]  # (word as written, stem): what a passage should name
     phrases: tuple[frozenset[str], ...]  # stems of each keyword, or of each word of a question without keywords
     rest: frozenset[str]  # stems of the question's other words
     coverage: float
-    spans: tuple[tuple[float, int, int], ...]  # (score, start, end), best first
+    spans: tuple[tuple[float, int, int], ...]  # (score, start, end), best first; with the sentence that names it
     scores: Mapping[int, float] = field(default_factory=dict)  # by start
 
 
@@ -107,6 +118,7 @@ class PaperReading:
         self._document, self._thresholds = document, thresholds
         self._index = EvidenceIndex(document.text, excluded=[(h.start, h.end) for h in document.hidden])
         self._quotes = QuoteIndex(document.text)
+        self._short_forms = abbreviations(document.text)
         self._starts = [sentence.start for sentence in self._index.sentences]
         self._asked: dict[SubRequirement, _Asked] = {}
         self._reproducible = _share_of_signs(document.text)
@@ -119,20 +131,18 @@ class PaperReading:
     def candidates(
         self, sub: SubRequirement, most: int, nearest: int
     ) -> tuple[list[Proposal], list[Proposal]]:
-        """Passages to propose (at most `most`), and the next best with why they were turned down."""
+        """Passages to propose (at most `most`), and the next best with why they were turned down. Where none is a
+        finding, those are proposed that speak of it in another way: the judge says why they are none."""
         asked = self._ask(sub)
         best = asked.spans[0][0] if asked.spans else 0.0
         enough = asked.coverage >= self._thresholds.partial_at
-        taken: list[Proposal] = []
-        left: list[Proposal] = []
-        for score, start, end in asked.spans:
-            good = enough and len(taken) < most and score >= NEAR_BEST * best
-            if good and not self._against(asked, start, end):
-                reason = "among the best passages of the paper for this"
-                taken.append(self._proposal(sub, score, start, end, reason))
-            elif len(left) < nearest:
-                left.append(self._proposal(sub, score, start, end, self._why_not(asked, score, start, end, best)))
-        return taken, left
+        near = [span for span in asked.spans if enough and span[0] >= NEAR_BEST * best]
+        named = [span for span in near if not self._off_topic(asked, *span[1:])]
+        taken = [span for span in named if not self._no_finding(*span[1:])][:most] or named[:most]
+        left = [span for span in asked.spans if span not in taken][:nearest]
+        return [self._proposal(sub, *span, "among the best passages of the paper for this") for span in taken], [
+            self._proposal(sub, *span, self._why_not(asked, *span, best)) for span in left
+        ]
 
     def verdict(self, claim: str, sub: SubRequirement, start: int, end: int) -> Verdict:
         """The judgement of the passage at these characters."""
@@ -142,9 +152,7 @@ class PaperReading:
         total = sum(weights.values()) or 1.0
         score = sum(weights.get(name, 0.0) * value for name, value in scores.items()) / total
         why = self._why_rejected(asked, score, start, end)
-        whole = asked.coverage >= self._thresholds.covered_at and (
-            not asked.keywords or _share_named(asked.phrases, self._document.text[start:end]) > 0.75
-        )
+        whole = asked.coverage >= self._thresholds.covered_at and self._names_whole(asked, start, end)
         return Verdict(
             claim=claim,
             approved=not why,
@@ -191,22 +199,46 @@ class PaperReading:
         return asked
 
     def _answer(self, sub: SubRequirement) -> _Asked:
-        question, keywords = sub.text, sub.keywords
+        question, keywords = _with_context(sub)
         found = self._index.rank(question, keywords, k=len(self._starts))
-        quotable = [span for span in found[:MOST_SPANS] if self._is_quotable(span.start, span.end)]
-        spans = tuple((span.score, span.start, span.end) for span in quotable)
-        words = _named_words(keywords or (question,))
-        phrases = _phrases(keywords, words)
+        words = _named_words(sub.keywords or (sub.text,))
+        phrases = _phrases(sub.keywords, words)
+        best = [(span.score, self._with_subject(phrases, span.start), span.end) for span in found[:MOST_SPANS]]
         return _Asked(
-            question,
-            keywords,
+            bool(sub.keywords),
             words,
             phrases,
-            frozenset(content(stems(question))) - frozenset().union(*phrases),
+            frozenset(content(stems(sub.text))) - frozenset().union(*phrases),
             self._index.coverage(question, keywords),
-            spans,
+            tuple(span for span in best if self._is_quotable(*span[1:])),
             {span.start: span.score for span in found},
         )
+
+    def _with_subject(self, phrases: tuple[frozenset[str], ...], start: int) -> int:
+        """Where a passage begins that can be read alone: with the sentence before, where that one names what was
+        asked for and the sentence at `start` only tells what came of it."""
+        at = bisect_right(self._starts, start) - 1
+        if at < 1 or self._index.reporting < REPORTING:
+            return start
+        before, here = self._index.sentences[at - 1], self._index.sentences[at]
+        text = self._document.text
+        if before.role != here.role or "\n" in text[before.end : here.start]:
+            return start
+        tells = STATISTIC.search(text, here.start, here.end) is not None
+        names_less = _share_named(phrases, self._words(here.start, here.end)) < NAMED_AT
+        names_there = _share_named(phrases, self._words(before.start, before.end)) >= NAMED_AT
+        return before.start if tells and names_less and names_there else start
+
+    def _words(self, start: int, end: int) -> set[str]:
+        """The stems of a passage, short forms of the paper read as what they stand for."""
+        present = set(stems(self._document.text[start:end]))
+        return present.union(*[self._short_forms[word] for word in present & self._short_forms.keys()])
+
+    def _names_whole(self, asked: _Asked, start: int, end: int) -> bool:
+        """Whether the passage names most of the keywords, each at least by half; True where there are none."""
+        present = self._words(start, end)
+        named = [2 * len(phrase & present) >= len(phrase) for phrase in asked.phrases]
+        return not asked.by_keywords or not named or sum(named) >= WHOLE_AT * len(named)
 
     def _is_quotable(self, start: int, end: int) -> bool:
         """Whether the passage would pass the quote check: long enough, whole words, in text that can be seen."""
@@ -220,24 +252,36 @@ class PaperReading:
         """Why a passage is not proposed."""
         needed = self._thresholds.partial_at
         if asked.coverage < needed:
-            missing = _missing(asked.words, self._document.text[start:end])
+            missing = _missing(asked.words, self._words(start, end))
             words = f"does not name {', '.join(missing)} here" if missing else "speaks of this only in passing"
             return f"the paper {words} (coverage {asked.coverage:.2f}, needed {needed:.2f})"
-        against = self._against(asked, start, end)
+        against = self._off_topic(asked, start, end) or self._no_finding(start, end)
         if against:
             return against
         if score < NEAR_BEST * best:
             return f"other passages of the paper are nearer (score {score:.2f}, the best has {best:.2f})"
         return f"enough better passages of the paper were taken (score {score:.2f})"
 
-    def _against(self, asked: _Asked, start: int, end: int) -> str:
-        """What keeps the passage from being a finding on what was asked; empty where nothing does."""
-        quote = self._document.text[start:end]
+    def _off_topic(self, asked: _Asked, start: int, end: int) -> str:
+        """Why the passage does not speak to what was asked; empty where it does."""
+        quote, present = self._document.text[start:end], self._words(start, end)
         if not _is_statement(quote, whole=self._index.reporting >= REPORTING):
             return "the passage is a heading, a title or a question, not a statement"
-        share = _share_named(asked.phrases, quote)
-        if share < (NAMED_AT if asked.keywords else NAMED_AT / 2):
-            return f"the passage does not name {', '.join(_missing(asked.words, quote)[:5])}"
+        share = _share_named(asked.phrases, present)
+        named = sum(stem in present for _, stem in asked.words)
+        if share < (NAMED_AT if asked.by_keywords else NAMED_AT / 2) and named < NAMED_WORDS:
+            return f"the passage does not name {', '.join(_missing(asked.words, present)[:5])}"
+        if self._index.reporting < REPORTING or not asked.rest:
+            return ""
+        needed = 0.0 if named >= ENOUGH_WORDS or STATISTIC.search(quote) else REST_AT
+        if not self._names_whole(asked, start, end):
+            needed = REST_OF_PART
+        if len(asked.rest & present) >= needed * len(asked.rest):
+            return ""
+        return "the passage names some of the words asked for, but speaks of something else"
+
+    def _no_finding(self, start: int, end: int) -> str:
+        """What the passage does instead of reporting a finding; empty where it may report one."""
         if self._index.reporting < REPORTING:
             return ""
         acts = [reading(self._document.text[low:high], self._role(low)) for low, high in self._sentences(start, end)]
@@ -246,7 +290,7 @@ class PaperReading:
                 return f'the passage {_AGAINST[act]} ("{words}")'
         if all(act == MENTIONS for act, _ in acts) and self._role(start) in ("introduction", "methods", "references"):
             return "the passage mentions this without a finding of its own"
-        return _half_answer(asked, share, quote)
+        return ""
 
     def _sentences(self, start: int, end: int) -> Iterable[tuple[int, int]]:
         """The parts of the passage, a sentence each."""
@@ -261,7 +305,7 @@ class PaperReading:
         needed = self._thresholds.partial_at
         if asked.coverage < needed:
             return f"the paper speaks to this too weakly (coverage {asked.coverage:.2f}, needed {needed:.2f})"
-        against = self._against(asked, start, end)
+        against = self._off_topic(asked, start, end) or self._no_finding(start, end)
         if against:
             return against
         if self._scores(asked, start, end)["directness"] == 0.0:
@@ -272,9 +316,9 @@ class PaperReading:
         return ""
 
     def _why_approved(self, asked: _Asked, start: int, end: int, whole: bool) -> str:
-        quote = self._document.text[start:end]
-        act, words = reading(quote, self._role(start))
-        named = [word for word, stem in asked.words if stem in set(stems(quote))][:4]
+        act, words = reading(self._document.text[start:end], self._role(start))
+        present = self._words(start, end)
+        named = [word for word, stem in asked.words if stem in present][:4]
         parts = [f"names {', '.join(named)}" if named else "stands among the best passages"]
         if act == REPORTS and words:
             parts.append(f"reports a result ({words})")
@@ -284,7 +328,7 @@ class PaperReading:
     def _scores(self, asked: _Asked, start: int, end: int) -> dict[str, float]:
         quote, role = self._document.text[start:end], self._role(start)
         act = reading(quote, role).act if self._index.reporting >= REPORTING else REPORTS
-        named = 1.0 - len(_missing(asked.words, quote)) / (len(asked.words) or 1)
+        named = 1.0 - len(_missing(asked.words, self._words(start, end))) / (len(asked.words) or 1)
         strength = 0.5 * bool(STATISTIC.search(quote)) + 0.5 * in_own_findings(role, quote)
         return {
             "relevance": self._relevance(asked, start, end),
@@ -314,6 +358,18 @@ def _named_words(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple((word, stem) for stem, word in found.items())
 
 
+def _with_context(sub: SubRequirement) -> tuple[str, tuple[str, ...]]:
+    """The question and the keywords for the engine. A text that says little beyond its keywords ("accuracy") is asked
+    with what it stands under, as the weaker words; without keywords its own words are then the strong ones."""
+    question, keywords = sub.text, sub.keywords
+    strong = set(content(stems(" ".join(keywords))))
+    for above in (sub.requirement, sub.question):
+        if len(set(content(stems(question))) - strong) >= WORDS_OF_A_QUESTION or not above:
+            break
+        question, keywords = f"{question} . {above}", keywords or (sub.text,)
+    return question, keywords
+
+
 def _phrases(
     keywords: Collection[str], words: Iterable[tuple[str, str]]
 ) -> tuple[frozenset[str], ...]:
@@ -323,21 +379,9 @@ def _phrases(
     return tuple(found for keyword in keywords if (found := frozenset(content(stems(keyword)))))
 
 
-def _share_named(phrases: tuple[frozenset[str], ...], quote: str) -> float:
-    """How much of the phrases the quote names, 0 to 1; 1 where there are none."""
-    present = set(stems(quote))
+def _share_named(phrases: tuple[frozenset[str], ...], present: set[str]) -> float:
+    """How much of the phrases the words present name, 0 to 1; 1 where there are none."""
     return sum(len(phrase & present) / len(phrase) for phrase in phrases) / (len(phrases) or 1) if phrases else 1.0
-
-
-def _half_answer(asked: _Asked, share: float, quote: str) -> str:
-    """Why a passage that names some words of the question does not speak of the rest; empty where it does."""
-    needed = 0.0 if STATISTIC.search(quote) else REST_AT
-    if asked.keywords and share <= 0.75:
-        needed = REST_OF_PART
-    missing = asked.rest - set(stems(quote))
-    if not asked.rest or 1.0 - len(missing) / len(asked.rest) >= needed:
-        return ""
-    return "the passage names some of the words asked for, but speaks of something else"
 
 
 def _is_statement(quote: str, whole: bool) -> bool:
@@ -347,11 +391,10 @@ def _is_statement(quote: str, whole: bool) -> bool:
     if quote.rstrip().endswith("?") or len(words) < 4:
         return False
     ended = quote.rstrip(" \"')\u201d\u2019]*").endswith((".", "!", ";", ":", "\u3002"))
-    return ended or (not whole and len(words) >= 8)
+    return ended or len(words) > LONGEST_TITLE or bool(STATISTIC.search(quote)) or (not whole and len(words) >= 8)
 
 
-def _missing(words: Iterable[tuple[str, str]], quote: str) -> list[str]:
-    present = set(stems(quote))
+def _missing(words: Iterable[tuple[str, str]], present: set[str]) -> list[str]:
     return list(dict.fromkeys(word for word, stem in words if stem not in present))
 
 
