@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pypdfium2 as pdfium2
@@ -58,7 +59,7 @@ def read_pdf(data: bytes) -> Document:
     `ocr_layer` (text that OCR laid under a scan: it is not hidden), `pages_without_text`, `broken_pages`.
     Raises UnreadablePaperError: encrypted, damaged, not_a_pdf, no_text, too_large.
     """
-    with _opened(data) as pdf:
+    with closing(_opened(data)) as pdf:
         count = len(pdf)
         if count > MAX_PAGES:
             raise UnreadablePaperError(

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from literature_review.documents import pdfium
 from literature_review.documents.pdfium import Box
 
 _RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
 _GUTTER = 8.0  # points at least between two columns
-_LONG_LINE = 40  # characters
-_MIN_ROWS = 6
-_MOST_FULL_ROWS = 2
+_LEAST_CHARACTERS = 400  # of a page whose columns are looked for
+_PLACES = 12
+_FEW_WORDS = 37  # characters, about half of a line
+_LEAST_CHANGES = 4
+_MOST_CROSSED = 8
+_CROSSING_SHARE = 0.05
+_WIDEST_TEXT = 5_000  # points
 _SAMPLED_TEXTS = 9
 _RUN = re.compile(f"[{_RIGHT_TO_LEFT}]+(?: +[{_RIGHT_TO_LEFT}]+)*")
 
@@ -51,82 +56,113 @@ def in_reading_order(text_page: int, count: int, text: str, may_be_right_to_left
     """The page's text of `count` characters in reading order."""
     if may_be_right_to_left and _RUN.search(text):
         text = _logical(text_page, count, text)
-    if len(text) == count:
-        gutter = _gutter_of_rows(text_page, text)
+    if len(text) == count and _may_go_to_and_fro(text_page, text):
+        boxes = list(pdfium.char_boxes(text_page, range(count)))
+        gutter = _gutter(boxes)
         if gutter is not None:
-            text = _column_after_column(text_page, text, gutter)
+            text = _column_after_column(text, boxes, gutter)
     return text
 
 
-def _gutter_of_rows(text_page: int, text: str) -> float | None:
-    """Where the gutter is on a page of two columns that was drawn row by row, so that each line of the text
-    holds a line of both columns; None for any other page.
+def _may_go_to_and_fro(text_page: int, text: str) -> bool:
+    """A quick look: could this be a page of two columns that was drawn row by row, so that the text goes to and
+    fro between them?
 
-    A dozen long lines are looked at: nearly all must reach over the middle and have nothing there."""
-    ends = _sample_lines(text)
-    if len(ends) < _MIN_ROWS:
+    A dozen places of the text are looked at: in many, the text a few words on stands in the other half, and few
+    have a letter in the middle of the page beside them."""
+    if len(text) < _LEAST_CHARACTERS:
+        return False
+    starts = range(0, len(text) - _FEW_WORDS, (len(text) - _FEW_WORDS) // _PLACES)
+    boxes = list(pdfium.char_boxes(text_page, [at for start in starts for at in (start, start + _FEW_WORDS)]))
+    inked = [box for box in boxes if box[2] > box[0]]
+    if not inked:
+        return False
+    middle = (min(box[0] for box in inked) + max(box[2] for box in inked)) / 2
+    pairs = zip(boxes[::2], boxes[1::2], strict=True)
+    if sum((one[0] < middle) != (other[0] < middle) for one, other in pairs) < _LEAST_CHANGES:
+        return False
+    crossed = 0
+    for box in boxes[::2]:
+        height = (box[1] + box[3]) / 2
+        crossed += pdfium.char_at(text_page, middle, height, _GUTTER / 2, 3.0) >= 0
+        if crossed > _MOST_CROSSED:
+            return False
+    return True
+
+
+def _gutter(boxes: list[Box]) -> float | None:
+    """The middle of the widest strip in the inner half of the page's text that hardly any character stands in;
+    None where none is as wide as a gutter. A title may cross it."""
+    inked = [box for box in boxes if box[2] > box[0]]
+    first, last = min(int(box[0]) for box in inked), max(int(box[2]) for box in inked)
+    if last - first > _WIDEST_TEXT:
         return None
-    boxes = list(pdfium.char_boxes(text_page, [at for pair in ends for at in pair]))
-    lines = [(first, last) for first, last in zip(boxes[::2], boxes[1::2], strict=True) if last[2] > first[0]]
-    if len(lines) < _MIN_ROWS:
-        return None
-    middle = (min(first[0] for first, _ in lines) + max(last[2] for _, last in lines)) / 2
-    gaps = full = 0
-    for first, last in lines:
-        if first[0] > middle - _GUTTER or last[2] < middle + _GUTTER:
-            continue
-        y = (first[1] + first[3]) / 2
-        if pdfium.char_at(text_page, middle, y, _GUTTER / 2, 3.0) < 0:
-            gaps += 1
-        else:
-            full += 1
-        if full > _MOST_FULL_ROWS:
-            return None
-    return middle if gaps >= _MIN_ROWS else None
+    standing = [0] * (last - first + 2)
+    for box in inked:
+        for at in range(int(box[0]) - first, int(box[2]) - first + 1):
+            standing[at] += 1
+    quarter = (last - first) // 4
+    limit = _CROSSING_SHARE * max(standing)
+    strips = groupby(range(quarter, last - first - quarter), key=lambda at: standing[at] <= limit)
+    empty = [list(places) for is_empty, places in strips if is_empty]
+    widest = max(empty, key=len, default=[])
+    return first + (widest[0] + widest[-1] + 1) / 2 if len(widest) >= _GUTTER else None
 
 
-def _sample_lines(text: str) -> list[tuple[int, int]]:
-    """First and last character of up to a dozen long lines, spread over the page."""
-    ends, start = [], 0
-    for line in text.split("\n"):
-        bare = line.rstrip()
-        if len(bare) >= _LONG_LINE:
-            ends.append((start, start + len(bare) - 1))
-        start += len(line) + 1
-    return ends[:: max(len(ends) // 12, 1)][:12]
-
-
-def _column_after_column(text_page: int, text: str, gutter: float) -> str:
-    """The text with each run of two-column rows as left column, then right column. A line that crosses the
-    gutter ends a run and stays where it is."""
-    out: list[str] = []
-    left: list[str] = []
-    right: list[str] = []
-    start = 0
-    for line in text.split("\n"):
-        at = _break_at_gutter(text_page, start, line.rstrip(), gutter)
-        start += len(line) + 1
-        if at is None:
-            out += [*left, *right, line.rstrip()]
+def _column_after_column(text: str, boxes: list[Box], gutter: float) -> str:
+    """The text with what stands on both sides of the gutter as left column, then right column. What crosses the
+    gutter ends both and stays where it is."""
+    lines: list[str] = []
+    left: list[_Piece] = []
+    right: list[_Piece] = []
+    for piece in _pieces(text, boxes):
+        if piece.left < gutter < piece.right:
+            lines += [*_lines(left), *_lines(right), piece.text]
             left, right = [], []
+        else:
+            (left if piece.right <= gutter else right).append(piece)
+    return "\n".join([*lines, *_lines(left), *_lines(right)])
+
+
+class _Piece(NamedTuple):
+    """Characters that follow each other on a line without a gap as wide as a gutter."""
+
+    text: str
+    left: float
+    right: float
+    y: float
+    height: float
+
+
+def _pieces(text: str, boxes: list[Box]) -> Iterator[_Piece]:
+    start, first, last = 0, None, None
+    for at, box in enumerate(boxes):
+        if text[at].isspace() or box[2] <= box[0]:
             continue
-        left += [line[:at].strip()] if line[:at].strip() else []
-        right += [line[at:].strip()] if line[at:].strip() else []
-    return "\n".join([*out, *left, *right])
+        if first is not None and last is not None and not -_GUTTER < box[0] - last[2] < _GUTTER:
+            yield _piece(text[start:at], first, last)
+            start, first = at, None
+        first, last = first or box, box
+    if first is not None and last is not None:
+        yield _piece(text[start:], first, last)
 
 
-def _break_at_gutter(text_page: int, start: int, line: str, gutter: float) -> int | None:
-    """Where in the line its right column begins: its length if it has none, None if it crosses the gutter."""
-    inked = [at for at, char in enumerate(line) if not char.isspace()]
-    boxes = list(pdfium.char_boxes(text_page, [start + at for at in inked]))
-    edge = 0.0
-    for at, (left, _, right, _) in zip(inked, boxes, strict=True):
-        if left < gutter < right:
-            return None
-        if left >= gutter:
-            return None if at != inked[0] and left - edge < _GUTTER else at
-        edge = right
-    return len(line)
+def _piece(text: str, first: Box, last: Box) -> _Piece:
+    height = max(first[3] - first[1], last[3] - last[1])
+    return _Piece(" ".join(text.split()), first[0], last[2], first[1], height)
+
+
+def _lines(pieces: list[_Piece]) -> list[str]:
+    """The pieces of one column as lines: pieces of one height stand on one line."""
+    lines: list[str] = []
+    y = 0.0
+    for piece in pieces:
+        if lines and abs(piece.y - y) < piece.height / 2:
+            lines[-1] += f" {piece.text}"
+        else:
+            lines.append(piece.text)
+        y = piece.y
+    return lines
 
 
 def _logical(text_page: int, count: int, text: str) -> str:
