@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import json
 import os
 import re
@@ -45,16 +46,18 @@ import threading
 import time
 import zlib
 from _thread import allocate_lock, get_ident
-from collections import deque
+from collections import Counter, deque
 from enum import Enum
 from functools import lru_cache
+from itertools import islice, repeat
+from operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
     from queue import SimpleQueue
-    from types import FrameType, TracebackType
+    from types import FrameType
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -664,6 +667,7 @@ _RECORD_KEYS = frozenset(
 _ERRORS_KEPT = 10
 _MESSAGE_LIMIT = 2_000  # characters of an error that are kept
 _DEEPEST = 100  # levels of nesting that are written
+_NEW: Record = {}  # a paper that nothing is known of
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
@@ -735,6 +739,7 @@ class _State:
         self.last_updated = now
         self.papers: dict[str, Record] = {}
         self.lines: dict[str, str] = {}  # each paper as its line of the JSON file
+        self.text: str | None = None  # the file that was read, until its lines are needed
         self._in_stage: dict[str, int] = dict.fromkeys(STAGES, 0)
         self._retries = 0
         self._exact = True
@@ -747,18 +752,19 @@ class _State:
         self.papers[paper_id] = record
         if old is not None:
             self._in_stage[old["stage"]] -= 1
-            self._retries -= old.get("retries", 0)
+            self._retries -= old["retries"]
         self._in_stage[record["stage"]] += 1
         self._retries += record["retries"]
         self._exact = exact
 
+    def cut_lines(self) -> None:
+        """Make ``lines`` what the file that was read has; before the first change."""
+        if self.text is not None:
+            self.lines, self.text = _kept_lines(self.text, self.papers), None
+
     def count(self) -> None:
         """Derive the counts from the papers."""
-        self._in_stage = dict.fromkeys(STAGES, 0)
-        self._retries = 0
-        for record in self.papers.values():
-            self._in_stage[record["stage"]] += 1
-            self._retries += record.get("retries", 0)
+        self._in_stage, self._retries = _tally(self.papers)
         self._exact = True
 
     def stats(self) -> dict[str, int]:
@@ -805,6 +811,12 @@ def _advanced(old: Record, stage: str, names: tuple[str, ...], error: str | None
         if key not in _RECORD_KEYS:  # somebody else's key in the file
             record[key] = old[key]
     return record
+
+
+def _paper_id(paper: object) -> str:
+    """The text of a paper's id as JSON gives it back: the halves of a surrogate pair become one character."""
+    text = str(paper)
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _message(error: object) -> str:
@@ -1016,66 +1028,48 @@ class _Disk:
     """
 
     def __init__(self, path: str, now: str) -> None:
-        """Read beside a writer: again if it folded or was appending meanwhile.  CheckpointError, OSError."""
+        """Read beside a writer: again if it folded meanwhile, or was appending.  CheckpointError, OSError."""
         self.path = path
-        self.state: _State | None = None
-        self.legacy: Record | None = None
-        self.journals: list[str] = []
+        self.state: _State | None
         seen: object = None
         for _ in range(1_000):
-            self._take()
-            if self.signature == _Disk._signed(path):
-                try:
-                    self._combine(now)
-                    return
-                except CheckpointDamagedError:
-                    if self.signature == seen:  # twice the same: no append was under way
-                        raise
-                    seen = self.signature
-                    time.sleep(0.005)
+            file, self.journals = _identity(path), _journals_of(path)
+            self._journal_data = [_read(name) for name in self.journals]
+            self._json = _read(path)
+            self.signature = _signature(file, self.journals, self._journal_data)
+            if (file, self.journals) != (_identity(path), _journals_of(path)):
+                continue
+            collecting = gc.isenabled()
+            gc.disable()  # it would walk over all papers again and again while they are made
+            try:
+                self._combine(now)
+                return
+            except CheckpointDamagedError:
+                if self.signature == seen:  # twice the same: no append was under way
+                    raise
+                seen = self.signature
+                time.sleep(0.005)
+            finally:
+                if collecting:
+                    gc.enable()
         raise CheckpointConflictError(f"{path} changes faster than it can be read; try again")
 
-    def _take(self) -> None:
-        self.signature = _Disk._signed(self.path)
-        self.journals = [name for name, _ in self.signature[1]]
-        self._journal_data = []
-        for name in self.journals:
-            data = _read(name)
-            self._journal_data.append(data)
-        self._json = _read(self.path)
-
-    @staticmethod
-    def _signed(path: str) -> tuple[object, tuple[tuple[str, int], ...]]:
-        """What identifies the contents: the JSON file's inode, size and time, the journals' names and checksums."""
-        try:
-            found = os.stat(path)
-            file = (found.st_ino, found.st_size, found.st_mtime_ns) if found.st_size else None
-        except FileNotFoundError:
-            file = None
-        return file, tuple((name, zlib.crc32(_read(name).rstrip(b"\0"))) for name in _journals_of(path))
-
     def _combine(self, now: str) -> None:
-        self._read_json(now)
-        payloads: list[bytes] = []
-        torn_in = None
+        self.legacy: Record | None = None
+        self.state = self._read_json(now) if self._json.strip() else None
+        torn_in: str | None = None
         for name, data in zip(self.journals, self._journal_data, strict=True):
-            found, torn = _read_frames(name, data)
-            if torn_in is not None and len(found) > 1:  # only the last append of all can be unfinished
+            payloads, torn = _read_frames(name, data)
+            if torn_in is not None and len(payloads) > 1:  # only the last append of all can be unfinished
                 raise CheckpointDamagedError(torn_in, 0, "its last record is unfinished, yet a later file goes on")
             torn_in = name if torn else torn_in
-            payloads += found
-        for payload in payloads:
-            self._replay(payload, now)
-        if self.state is not None:
-            self.state.count()
+            if payloads and (self.state is not None or len(payloads) > 1):
+                self._replay(name, payloads, now)
 
-    def _read_json(self, now: str) -> None:
-        self.state = self.legacy = None
-        if not self._json.strip():
-            return
+    def _read_json(self, now: str) -> _State | None:
         try:
             text = self._json.decode("utf-8-sig")
-            document = json.loads(text)
+            document = json.loads(text, parse_constant=lambda _: None)
         except (ValueError, RecursionError) as error:
             at = getattr(error, "pos", getattr(error, "start", 0))
             raise CheckpointDamagedError(self.path, at, f"it is no JSON document ({error})") from error
@@ -1083,35 +1077,60 @@ class _Disk:
             raise CheckpointDamagedError(self.path, 0, "it is no checkpoint: neither papers nor stages are in it")
         if "papers" not in document:
             self.legacy = document
-            return
+            return None
         _check_version(self.path, document.get("version", FORMAT_VERSION))
         papers = document["papers"]
         _check_papers(self.path, papers)
-        state = self.state = _State(now)
+        state = _State(now)
         run = {key: value for key, value in document.items() if key not in _RESERVED}
         state.run = {key: document.get(key, state.run[key]) for key in state.run} | run
         state.last_updated = document.get("last_updated", now)
         state.papers = papers
-        state.lines = _kept_lines(text, papers)
+        state.text = text
+        state.count()
+        return state
 
-    def _replay(self, payload: bytes, now: str) -> None:
-        """Put the records of one batch over the state; each holds the whole state of its paper."""
-        stamp, *lines = payload.decode("utf-8").split("\n")
-        for line in lines:
-            if line.startswith("{"):
-                run = json.loads(line)
-                if self.state is None:
-                    self.state = _State(now)
-                elif self.state.run["run_id"] != run["run_id"]:
-                    raise CheckpointDamagedError(
-                        self.journals[0], 0, f"it belongs to run {run['run_id']}, not to the run in {self.path}"
-                    )
-                self.state.run = run
-            elif self.state is not None:
-                ((paper_id, record),) = json.loads("{" + line + "}").items()
-                self.state.papers[paper_id] = record
-                self.state.lines[paper_id] = line
-                self.state.last_updated = stamp
+    def _replay(self, name: str, payloads: list[bytes], now: str) -> None:
+        """Put a journal's records over the state; each holds the whole state of its paper or of the run.
+
+        The first tells which run it is, as the run was when the file was made: the JSON file is newer.
+        """
+        run = json.loads(payloads[0].partition(b"\n")[2])
+        if self.state is None:
+            self.state = _State(now)
+            self.state.run = run
+        elif self.state.run["run_id"] != run["run_id"]:
+            raise CheckpointDamagedError(name, 0, f"it is of run {run['run_id']}, not of that in {self.path}")
+        self.state.cut_lines()
+        for payload in payloads[1:]:
+            self.state.last_updated, *lines = payload.decode("utf-8").split("\n")
+            for line in lines:
+                if line.startswith("{"):
+                    self.state.run = json.loads(line)
+                else:
+                    ((paper_id, record),) = json.loads("{" + line + "}").items()
+                    self.state.papers[paper_id] = record
+                    self.state.lines[paper_id] = line
+        self.state.count()
+
+
+def _identity(path: str) -> object:
+    """What tells one JSON file from the next; None for a missing or empty one."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if found.st_size else None
+
+
+def _signature(file: object, journals: list[str], contents: list[bytes]) -> object:
+    """What tells one state on disk from another."""
+    return file, tuple(zip(journals, (zlib.crc32(data.rstrip(b"\0")) for data in contents), strict=True))
+
+
+def _signature_of(path: str) -> object:
+    journals = _journals_of(path)
+    return _signature(_identity(path), journals, [_read(name) for name in journals])
 
 
 def _read(path: str) -> bytes:
@@ -1145,30 +1164,46 @@ def _check_version(path: str, version: object) -> None:
         )
 
 
-def _check_papers(path: str, papers: object) -> None:
-    if isinstance(papers, dict):
-        for paper_id, record in papers.items():
-            if (
-                type(record) is not dict
-                or record.get("stage") not in STAGES
-                or type(record.get("retries", 0)) is not int
-                or type(record.get("stages", {})) is not dict
-                or type(record.get("errors", [])) is not list
-            ):
-                raise CheckpointDamagedError(path, 0, f"the entry of paper {paper_id[:200]!r} is not one")
-    else:
+def _tally(papers: dict[str, Record]) -> tuple[dict[str, int], int]:
+    """Papers by stage, and the sum of their retries; each thing in one pass of C, for there may be 100,000."""
+    in_stage = Counter(map(itemgetter("stage"), papers.values()))
+    return dict.fromkeys(STAGES, 0) | in_stage, sum(map(itemgetter("retries"), papers.values()))
+
+
+def _check_papers(path: str, papers: Any) -> None:
+    """Every paper's entry must be one; what a hand-made entry lacks is filled in."""
+    if type(papers) is not dict:
         raise CheckpointDamagedError(path, 0, "its papers are no object")
+    records = papers.values()
+    try:
+        kinds = set(map(type, map(itemgetter("stages"), records))) | {dict}
+        counts = set(map(type, map(itemgetter("retries"), records))) | {int}
+        errors = set(map(type, map(dict.get, records, repeat("errors")))) | {list, type(None)}
+        stages = {*STAGES, *map(itemgetter("stage"), records)}
+        if len(kinds) == len(counts) == 1 and len(errors) == 2 and len(stages) == len(STAGES):
+            return
+    except (KeyError, TypeError):  # look closer
+        pass
+    for paper_id, record in papers.items():
+        if not (
+            isinstance(record, dict)
+            and record.get("stage") in STAGES
+            and isinstance(record.setdefault("stages", {}), dict)
+            and type(record.setdefault("retries", 0)) is int
+            and isinstance(record.get("errors", []), list)
+        ):
+            raise CheckpointDamagedError(path, 0, f"the entry of paper {paper_id[:200]!r} is none")
 
 
 def _kept_lines(text: str, papers: dict[str, Record]) -> dict[str, str]:
     """The line of each paper, out of a file in our layout; encoded anew for a file edited by others."""
     start = text.find('\n  "papers": {\n    ')
-    end = text.find('\n  },\n  "stats": ', start)
-    if start >= 0 and end >= 0:
+    end = text.rfind('\n  },\n  "stats": ')
+    if 0 <= start < end:
         lines = text[start + 19 : end].split(",\n    ")
-        if len(lines) == len(papers) and all(
-            line.startswith(('"' + paper_id + '": {', _encode(paper_id) + ": {"))
-            for paper_id, line in zip(papers, lines, strict=True)
+        if len(lines) == len(papers) and (
+            all(map(str.startswith, lines, map('"{}": {{'.format, papers)))
+            or all(map(str.startswith, lines, map("{}: {{".format, map(_encode, papers))))
         ):
             return dict(zip(papers, lines, strict=True))
     return {paper_id: f"{_encode(paper_id)}: {_encode(_plain(record))}" for paper_id, record in papers.items()}
@@ -1184,9 +1219,11 @@ def _json_pieces(head: str, lines: list[str], tail: str) -> Iterator[bytes]:
 
 
 try:
-    import fcntl
+    import fcntl as _fcntl
 except ImportError:  # not on every platform; a file with the holder's process id is then the lock
-    fcntl = None  # type: ignore[assignment]
+    fcntl: Any = None
+else:
+    fcntl = _fcntl
 
 
 class _WriterLock:
@@ -1214,22 +1251,27 @@ class _WriterLock:
 
     def _open(self, path: str) -> int:
         if fcntl is None:
-            if _read(self.path) and self._holder() != os.getpid():
-                pid = self._holder()
-                if pid is not None and _is_alive(pid, self.path):
-                    raise CheckpointLockedError(path, pid)
-            _remove(self.path)
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            return self._open_without_flock(path)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except BaseException as error:
             os.close(descriptor)
-            raise CheckpointLockedError(path, self._holder()) from None
-        except BaseException:
-            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise CheckpointLockedError(path, self._holder()) from None
             raise
         return descriptor
+
+    def _open_without_flock(self, path: str) -> int:
+        if os.path.exists(self.path):
+            pid = self._holder()
+            if pid is not None and pid != os.getpid() and _is_alive(pid, self.path):
+                raise CheckpointLockedError(path, pid)
+            _remove(self.path)
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            raise CheckpointLockedError(path, self._holder()) from None
 
     def _still_named(self, descriptor: int) -> bool:
         try:
@@ -1276,6 +1318,158 @@ def _is_alive(pid: int, lock_path: str) -> bool:
         return False
     except PermissionError:
         return True
+
+
+class _Writer:
+    """The files of one checkpoint while this process writes them: the lock, the journals, the JSON file.
+
+    Guarded by the manager's ``_io`` (which journal, and appending), ``_folding`` (the JSON file, the
+    retired journals) and by ``_WRITERS_LOCK`` (opening and letting go).
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.journal: _Journal | None = None  # set while this process writes
+        self.retired: list[_Journal] = []  # journals before it, until a JSON file holds what is in them
+        self.lock: _WriterLock | None = None
+        self.based_on: object = None  # the signature of what is on disk, when the state was the same
+        self._number = 0  # of the newest journal
+
+    def is_sound(self) -> bool:
+        """Is there a journal, and has no flush failed since the last whole file?"""
+        return self.journal is not None and all(journal.trusted for journal in [self.journal, *self.retired])
+
+    def next_journal(self, state: _State) -> _Journal:
+        self._number += 1
+        first = f"{state.last_updated}\n{_encode(state.run)}"
+        return _Journal(f"{self.path}.journal-{self._number}", first.encode())
+
+    def open(self, state: _State, loaded: bool, now: str) -> None:
+        """Make the disk agree with the state, and begin a journal; the lock is held.
+
+        What a crash left in journals is folded, never appended to.  A state that was not loaded begins
+        a new run, and the old one is set aside.
+        """
+        state.cut_lines()
+        journals = self.check_unchanged(state, now) if loaded else self._set_old_run_aside(now)
+        self._number = max([0, *(int(name.rpartition("-")[2]) for name in journals)])
+        journal = self.next_journal(state)
+        if journals:
+            try:
+                _write_state(self.path, state)
+                for name in journals:
+                    _remove(name)
+                _flush_folder(self.path)
+            except BaseException:
+                journal.close()
+                _remove(journal.path)
+                raise
+        self.journal = journal
+
+    def check_unchanged(self, state: _State, now: str) -> list[str]:
+        """The journals of the loaded run; CheckpointConflictError if somebody wrote since."""
+        if _signature_of(self.path) == self.based_on:
+            return _journals_of(self.path)
+        disk = _Disk(self.path, now)
+        if disk.state is None or (disk.state.run, disk.state.papers) != (state.run, state.papers):
+            raise CheckpointConflictError(f"{self.path} has changed since it was loaded; load it again")
+        return disk.journals
+
+    def _set_old_run_aside(self, now: str) -> list[str]:
+        """Keep what a new run would replace: folded if it can be read, else the files as they are."""
+        try:
+            disk = _Disk(self.path, now)
+        except CheckpointError:
+            aside = _free_name(self.path, "previous")
+            for name in _journals_of(self.path):
+                os.rename(name, aside + name[len(self.path) :])
+            if os.path.exists(self.path):
+                os.rename(self.path, aside)
+        else:
+            if disk.legacy is not None:
+                _keep_legacy(self.path)
+                _remove(self.path)
+            elif disk.state is not None:
+                if disk.journals:
+                    _write_state(self.path, disk.state)
+                aside = _free_name(self.path, "previous")
+                os.replace(self.path, aside)
+                for name in _journals_of(aside):
+                    _remove(name)
+            for name in disk.journals:
+                _remove(name)
+        _flush_folder(self.path)
+        return []
+
+    def drop_retired(self) -> None:
+        """A JSON file holds all that is in them."""
+        for journal in self.retired:
+            journal.close()
+            _remove(journal.path)
+        _flush_folder(self.path)
+        self.retired = []
+
+    def close_files(self) -> None:
+        journals = [journal for journal in [*self.retired, self.journal] if journal is not None]
+        self.journal, self.retired = None, []
+        for journal in journals:
+            journal.close()
+
+    def let_go(self) -> None:
+        """Close what is open and release the lock; the files stay as they are."""
+        self.close_files()
+        if self.lock is not None:
+            lock, self.lock = self.lock, None
+            self.based_on = _signature_of(self.path)
+            lock.release()
+
+    def forget(self) -> None:
+        """In a forked child: hold nothing of the parent's; a write must first get the lock."""
+        if self.lock is not None:
+            self.lock.forget()
+        self.close_files()
+        self.lock = self.based_on = None
+
+
+def _write_state(path: str, state: _State) -> None:
+    state.cut_lines()
+    head, tail = state.frame()
+    _replace_file(path, _json_pieces(head, list(state.lines.values()), tail))
+
+
+def _free_name(path: str, kind: str, content: bytes | None = None) -> str:
+    """``<name>.<kind>.json``, with a number where that is taken; by a file of this ``content`` it is not, nor,
+    without ``content``, by a run whose papers are all completed or failed."""
+    stem = path.removesuffix(".json")
+    number = 1
+    while True:
+        name = f"{stem}.{kind}.json" if number == 1 else f"{stem}.{kind}.{number}.json"
+        if not os.path.exists(name) or (_read(name) == content if content is not None else _is_finished(name)):
+            return name
+        number += 1
+
+
+def _is_finished(path: str) -> bool:
+    try:
+        state = _Disk(path, "").state
+    except CheckpointError:
+        return False
+    return state is not None and all(r["stage"] in ("completed", "failed") for r in state.papers.values())
+
+
+def _keep_legacy(path: str) -> str:
+    """Keep a file of format 1.x beside, once; its new name."""
+    content = _read(path)
+    kept = _free_name(path, "v1", content)
+    if not os.path.exists(kept):
+        _replace_file(kept, [content])
+    return kept
+
+
+def _warn(message: str, *arguments: object) -> None:
+    import logging  # slow to import, and rarely needed
+
+    logging.getLogger(__name__).warning(message, *arguments)
 
 
 class _Waiter:
@@ -1327,18 +1521,13 @@ class CheckpointManagerV2:
         self._wall_clock = wall_clock
         self._second, self._stamp = -1, ""
         self._state = _State(self._now())
-        self._based_on: object = None  # what _Disk.signature was when the state was the same as on disk
+        self._writer = _Writer(self._path)
         self._loaded = False  # the state goes on with what is on disk
         self._superseded = False
-        self._journal: _Journal | None = None  # set while this manager is the writer
-        self._retired: list[_Journal] = []  # journals before it, until a JSON file holds what is in them
-        self._number = 0  # of the newest journal
-        self._lock: _WriterLock | None = None
         self._ticket = self._durable = self._folded = 0  # updates made; on disk; in the JSON file
         self._dirty: dict[str, str] = {}  # lines not yet known to be on disk, by paper
         self._run_dirty = False
         self._fold_due, self._fold_failed = float("-inf"), False
-        self._fold_thread: threading.Thread | None = None
         self._make_locks()
 
     def _make_locks(self) -> None:
@@ -1347,6 +1536,7 @@ class CheckpointManagerV2:
         self._mutex = allocate_lock()  # the state, the dirty lines, the counters, the waiters
         self._waiters: list[_Waiter] = []
         self._led = False  # a thread is writing a batch, or has been chosen to
+        self._fold_thread: threading.Thread | None = None
         self._closing = threading.Event()
 
     # Reading
@@ -1363,7 +1553,7 @@ class CheckpointManagerV2:
 
     def get_paper_status(self, paper_id: str) -> Record | None:
         """A copy of the paper's record, or None for an unknown paper."""
-        record = self._state.papers.get(str(paper_id))
+        record = self._state.papers.get(_paper_id(paper_id))
         return None if record is None else dict(_plain(record))
 
     def get_incomplete_papers(self) -> list[str]:
@@ -1371,6 +1561,17 @@ class CheckpointManagerV2:
         with self._mutex:
             papers = list(self._state.papers.items())
         return [paper_id for paper_id, record in papers if record["stage"] not in ("completed", "failed")]
+
+    def stage_of(self, paper_id: str) -> str | None:
+        """The paper's stage, or None for an unknown paper; cheaper than its record."""
+        record = self._state.papers.get(_paper_id(paper_id))
+        return None if record is None else str(record["stage"])
+
+    @property
+    def retries(self) -> int:
+        """Retries counted over all papers, as in ``stats``."""
+        with self._mutex:
+            return self._state.stats()["retries"]
 
     def load(self) -> bool:
         """Take the run that is in the file and its journal; False if there is none.
@@ -1380,13 +1581,14 @@ class CheckpointManagerV2:
         A file of format 1.x is kept as ``<name>.v1.json``, its stages told in a warning; False then.
         """
         with _WRITERS_LOCK:
-            if self._journal is not None:  # the state in memory is the newer one
+            if self._writer.journal is not None:  # the state in memory is the newer one
                 return True
             disk = _Disk(self._path, self._now())
             if disk.legacy is not None:
-                self._keep_legacy(disk.legacy)
+                self._tell_legacy(disk.legacy)
             self._loaded = disk.state is not None
-            self._based_on = disk.signature
+            self._superseded = False
+            self._writer.based_on = disk.signature
             if disk.state is None:
                 return False
             with self._mutex:
@@ -1395,14 +1597,22 @@ class CheckpointManagerV2:
                 self._durable = self._folded = self._ticket
             return True
 
+    def _tell_legacy(self, document: Record) -> None:
+        kept = "left as it is" if self.dry_run else f"kept as {os.path.basename(_keep_legacy(self._path))}"
+        stages = document["stages"]
+        told = ", ".join(
+            f"{name} {stage.get('status', '?') if isinstance(stage, dict) else stage}"
+            for name, stage in (stages.items() if isinstance(stages, dict) else ())
+        )
+        _warn(
+            "%s has format 1.x, which knows no papers: it is %s, and a new run begins. Its stages: %s",
+            self._path, kept, told or "none",
+        )  # fmt: skip
+
     # Updating
 
     def update_paper_status(
-        self,
-        paper_id: str,
-        stage: str,
-        stages_completed: Iterable[str] | None = None,
-        error: object = None,
+        self, paper_id: str, stage: str, stages_completed: Iterable[str] | None = None, error: object = None
     ) -> None:
         """Record where a paper stands; durable on return.
 
@@ -1411,26 +1621,23 @@ class CheckpointManagerV2:
         "not_started" begins the paper anew: its stages are cut to those named, its times and last
         error cleared.  ``error`` goes to ``last_error`` and to ``errors``, of which the last 10 are kept.
         """
-        self._record(str(paper_id), stage, stages_completed, error)
+        self._record(paper_id, stage, stages_completed, error)
         self.flush()
 
     def note_paper_status(
-        self,
-        paper_id: str,
-        stage: str,
-        stages_completed: Iterable[str] | None = None,
-        error: object = None,
+        self, paper_id: str, stage: str, stages_completed: Iterable[str] | None = None, error: object = None
     ) -> None:
         """As ``update_paper_status``, but durable only with the next ``flush``, update or fold."""
-        self._record(str(paper_id), stage, stages_completed, error)
+        self._record(paper_id, stage, stages_completed, error)
 
     def increment_retries(self, paper_id: str) -> int:
         """Count one more retry of a paper, durably; the new count.  An unknown paper becomes known."""
+        paper_id = _paper_id(paper_id)
         self._begin()
         with self._mutex:
-            old = self._state.papers.get(str(paper_id)) or {"stage": "not_started", "stages": {}}
-            retries = int(old.get("retries", 0)) + 1
-            self._put(str(paper_id), {"stage": old["stage"], "stages": {}} | old | {"retries": retries})
+            old = self._state.papers.get(paper_id) or {"stage": "not_started", "stages": {}, "retries": 0}
+            retries = int(old["retries"]) + 1
+            self._put(paper_id, old | {"retries": retries})
         self.flush()
         return retries
 
@@ -1488,7 +1695,7 @@ class CheckpointManagerV2:
         later update opens the checkpoint again.
         """
         with _WRITERS_LOCK:
-            if self._journal is None:
+            if self._writer.journal is None:
                 return
             self._closing.set()
             thread = self._fold_thread
@@ -1497,14 +1704,13 @@ class CheckpointManagerV2:
             try:
                 self._fold(final=True)
             finally:
-                self._let_go()
+                _WRITERS.pop(self._path, None)
+                self._writer.let_go()
 
     def __enter__(self) -> CheckpointManagerV2:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # The way of an update
@@ -1516,9 +1722,10 @@ class CheckpointManagerV2:
             raise TypeError("stages_completed is a list of names, not one text")
         stages = tuple(map(str, names)) if names else ()
         message = None if error is None else _message(error)
+        paper_id = _paper_id(paper_id)
         self._begin()
         with self._mutex:
-            old = self._state.papers.get(paper_id) or {}
+            old = self._state.papers.get(paper_id) or _NEW
             self._put(paper_id, _advanced(old, stage, stages, message, self._now()))
 
     def _put(self, paper_id: str, record: Record) -> None:
@@ -1563,7 +1770,7 @@ class CheckpointManagerV2:
                 follower.lock.release()
 
     def _make_durable(self, ticket: int, followers: list[_Waiter] | None) -> None:
-        """Have all updates up to ``ticket`` on disk; a leader gets those who wait for the same batch."""
+        """Have all updates up to ``ticket`` on disk; a leader takes those who wait for the same batch along."""
         while True:
             with self._io:
                 if followers is not None:
@@ -1573,16 +1780,14 @@ class CheckpointManagerV2:
                         ticket = self._ticket
                 if self._durable >= ticket:
                     return
-                if self._journal is not None and self._journal.trusted and self._fold_sound():
-                    self._append(self._journal)
+                journal = self._writer.journal
+                if journal is not None and self._writer.is_sound():
+                    self._append(journal)
                     return
-            if self._journal is None:
+            if journal is None:
                 self._begin()
             else:
                 self._fold(ticket)  # a flush failed: only a whole new file is to be trusted
-
-    def _fold_sound(self) -> bool:
-        return all(journal.trusted for journal in self._retired)
 
     def _append(self, journal: _Journal) -> None:
         """Write all dirty lines as one batch; ``_io`` is held.  They stay dirty until it is flushed."""
@@ -1591,9 +1796,9 @@ class CheckpointManagerV2:
             head = [_encode(self._state.run)] if run_dirty else []
             stamp = self._state.last_updated
         journal.append("\n".join((stamp, *head, *batch.values())).encode())
-        self._settle(ticket, batch, run_dirty)
+        self._settle(ticket, batch)
 
-    def _settle(self, ticket: int, batch: dict[str, str], run_dirty: bool) -> None:
+    def _settle(self, ticket: int, batch: dict[str, str]) -> None:
         """What was written and flushed is dirty no more, unless it changed meanwhile."""
         with self._mutex:
             if ticket == self._ticket:
@@ -1608,7 +1813,6 @@ class CheckpointManagerV2:
     # Folding
 
     def _start_folding(self) -> None:
-        self._closing.clear()
         thread = threading.Thread(target=self._keep_folding, name="checkpoint-fold", daemon=True)
         try:
             thread.start()
@@ -1628,7 +1832,7 @@ class CheckpointManagerV2:
                     self._fold_failed = True
                     _warn("%s could not be brought up to date (%s); its journal holds everything", self._path, error)
             with self._mutex:
-                if self._folded >= self._ticket or self._journal is None:
+                if self._folded >= self._ticket or self._writer.journal is None:
                     self._fold_thread = None
                     return
         self._fold_thread = None
@@ -1638,195 +1842,77 @@ class CheckpointManagerV2:
 
         With ``ticket`` only if that update is not yet in it.  ``final``: no journal is begun after it.
         """
+        writer = self._writer
         with self._folding:
-            sound = self._journal is not None and self._journal.trusted and self._fold_sound()
-            if self._journal is None or (ticket is not None and self._folded >= ticket and sound):
+            sound = writer.is_sound()
+            if writer.journal is None or (ticket is not None and self._folded >= ticket and sound):
                 return
             begun = self._clock()
-            skip = final and self._folded == self._ticket and sound and not self._retired
-            spare = self._next_journal() if not final and (not self._retired or not sound) else None
+            current = final and self._folded == self._ticket and sound and not writer.retired
+            spare = writer.next_journal(self._state) if not final and (not writer.retired or not sound) else None
             with self._io, self._mutex:
                 lines = list(self._state.lines.values())
                 head, tail = self._state.frame()
-                covered, batch, run_dirty = self._ticket, dict(self._dirty), self._run_dirty
+                covered, batch = self._ticket, dict(self._dirty)
                 if spare is not None or final:
-                    self._retired.append(self._journal)
-                    self._journal = spare
-            if not skip:
+                    writer.retired.append(writer.journal)
+                    writer.journal = spare
+            if not current:
                 _replace_file(self._path, _json_pieces(head, lines, tail))
-            for journal in self._retired:
-                journal.close()
-                _remove(journal.path)
-            _flush_folder(self._path)
-            self._retired = []
+            writer.drop_retired()
             self._folded = covered
-            self._settle(covered, batch, run_dirty)
+            self._settle(covered, batch)
             took = self._clock() - begun
             self._fold_due = begun + took + max(self._fold_after - took, 19 * took)
-
-    def _next_journal(self) -> _Journal:
-        self._number += 1
-        with self._mutex:
-            first = f"{self._state.last_updated}\n{_encode(self._state.run)}"
-        return _Journal(f"{self._path}.journal-{self._number}", first.encode())
 
     # Becoming and ceasing to be the writer
 
     def _begin(self) -> None:
-        """Become the writer of the file, if this manager is not yet; all that may refuse it comes before any change."""
-        if self._journal is not None or self.dry_run:
+        """Become the writer of the file, if this manager is not yet; what may refuse it comes before any change."""
+        if self._writer.journal is not None or self.dry_run:
             return
         with _WRITERS_LOCK:
-            if self._journal is not None:
-                return
             if self._superseded:
                 raise CheckpointSupersededError(f"a later manager in this process writes {self._path} now")
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
             former = _WRITERS.get(self._path)
+            if former is self:
+                return
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
             if former is None:
-                self._lock = _WriterLock(self._path)
-                try:
-                    self._open()
-                except BaseException:
-                    self._let_go()
-                    raise
+                self._writer.lock = _WriterLock(self._path)
             else:
                 self._take_over(former)
+            try:
+                self._writer.open(self._state, self._loaded, self._now())
+            except BaseException:
+                self._writer.let_go()
+                if former is not None:
+                    former._superseded = False
+                raise
+            if not self._loaded:
+                self._folded = -1  # no JSON file yet
+            self._loaded = True
+            self._closing.clear()
             _WRITERS[self._path] = self
 
     def _take_over(self, former: CheckpointManagerV2) -> None:
         """Replace an earlier manager of this process; it goes on if this one is refused."""
+        try:
+            former.flush()
+        except OSError:  # it has told its own callers
+            pass
         with former._folding, former._io:
             if self._loaded:
-                self._check_unchanged()
+                self._writer.check_unchanged(self._state, self._now())
             former._superseded = True
-            for journal in [*former._retired, former._journal]:
-                if journal is not None:
-                    journal.close()
-            former._journal, former._retired = None, []
-            self._lock, former._lock = former._lock, None
-            try:
-                self._open()
-            except BaseException:
-                self._let_go()
-                raise
-
-    def _open(self) -> None:
-        """Make the disk agree with the state in memory, and begin a journal; the lock is held."""
-        journals = self._check_unchanged() if self._loaded else self._set_old_run_aside()
-        self._number = max([0, *(int(name.rpartition("-")[2]) for name in journals)])
-        journal = self._next_journal()
-        if journals:  # what a crash left: fold it, rather than append to it
-            with self._mutex:
-                head, tail = self._state.frame()
-                lines = list(self._state.lines.values())
-            _replace_file(self._path, _json_pieces(head, lines, tail))
-            for name in journals:
-                _remove(name)
-            _flush_folder(self._path)
-        elif not self._loaded:
-            self._folded = -1  # no JSON file yet
-        self._closing.clear()
-        self._loaded = True
-        self._journal = journal
-
-    def _check_unchanged(self) -> list[str]:
-        """The journals of the loaded run; CheckpointConflictError if somebody wrote since."""
-        if _Disk._signed(self._path) == self._based_on:
-            return _journals_of(self._path)
-        disk = _Disk(self._path, self._now())
-        if disk.state is None or (disk.state.run, disk.state.papers) != (self._state.run, self._state.papers):
-            raise CheckpointConflictError(f"{self._path} has changed since it was loaded; load it again")
-        return disk.journals
-
-    def _set_old_run_aside(self) -> list[str]:
-        """Keep what a new run would replace: folded if it can be read, else the files as they are."""
-        try:
-            disk = _Disk(self._path, self._now())
-        except CheckpointError:
-            aside = _free_name(self._path, "previous")
-            for name in _journals_of(self._path):
-                os.rename(name, aside + name[len(self._path) :])
-            os.rename(self._path, aside)
-        else:
-            if disk.legacy is not None:
-                self._keep_legacy(disk.legacy)
-            elif disk.state is not None:
-                head, tail = disk.state.frame()
-                _replace_file(self._path, _json_pieces(head, list(disk.state.lines.values()), tail))
-                os.replace(self._path, _free_name(self._path, "previous"))
-            for name in disk.journals:
-                _remove(name)
-        _flush_folder(self._path)
-        return []
-
-    def _keep_legacy(self, document: Record) -> None:
-        """Keep a file of format 1.x beside, once, and tell its stages."""
-        stages = document["stages"]
-        told = {
-            name: stage.get("status", "?") if isinstance(stage, dict) else stage
-            for name, stage in (stages.items() if isinstance(stages, dict) else ())
-        }
-        kept = _free_name(self._path, "v1", _read(self._path))
-        if not self.dry_run and not os.path.exists(kept):
-            _replace_file(kept, [_read(self._path)])
-        _warn(
-            "%s has format 1.x, which knows no papers: kept as %s, a new run begins. Its stages were: %s",
-            self._path, os.path.basename(kept),
-            ", ".join(f"{name} {status}" for name, status in told.items()) or "none",
-        )  # fmt: skip
-
-    def _let_go(self) -> None:
-        """Close what is open and release the lock; the files stay as they are."""
-        for journal in [*self._retired, self._journal]:
-            if journal is not None:
-                journal.close()
-        self._journal, self._retired = None, []
-        if _WRITERS.get(self._path) is self:
+            self._writer.lock, former._writer.lock = former._writer.lock, None
+            former._writer.close_files()
             del _WRITERS[self._path]
-        if self._lock is not None:
-            lock, self._lock = self._lock, None
-            self._based_on = _Disk._signed(self._path)
-            lock.release()
 
     def _forget_parent(self) -> None:
-        """In a forked child: hold nothing of the parent's; a write must first get the lock."""
-        for holder in (self._lock, self._journal, *self._retired):
-            if isinstance(holder, _WriterLock):
-                holder.forget()
-            elif holder is not None:
-                holder.close()
-        self._lock = self._journal = self._fold_thread = None
-        self._retired = []
-        self._based_on = None
+        """In a forked child: hold nothing of the parent's."""
+        self._writer.forget()
         self._make_locks()
-
-
-def _free_name(path: str, kind: str, content: bytes | None = None) -> str:
-    """``<name>.<kind>.json``, with a number where that is taken: by this content it is not; nor, without
-    ``content``, by a run whose papers are all completed or failed."""
-    stem, extension = os.path.splitext(path)
-    stem = stem if extension == ".json" else path
-    number = 1
-    while True:
-        name = f"{stem}.{kind}.json" if number == 1 else f"{stem}.{kind}.{number}.json"
-        if not os.path.exists(name) or (_read(name) == content if content is not None else _is_finished(name)):
-            return name
-        number += 1
-
-
-def _is_finished(path: str) -> bool:
-    try:
-        state = _Disk(path, "").state
-    except (CheckpointError, OSError):
-        return False
-    return state is not None and all(r["stage"] in ("completed", "failed") for r in state.papers.values())
-
-
-def _warn(message: str, *arguments: object) -> None:
-    import logging  # slow to import, and rarely needed
-
-    logging.getLogger(__name__).warning(message, *arguments)
 
 
 _WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this process
@@ -1853,30 +1939,28 @@ if hasattr(os, "register_at_fork"):
 
 # --- Fan-out -------------------------------------------------------------------------------------
 
-_WAKE: tuple[int, Record, str] = (-1, {}, "")  # put among the results to wake who waits for them
-
-
-class _Fatal(Exception):
-    """Carries what ended a batch as a whole from a thread of it to the caller."""
-
 
 def _attempt(process_func: Callable[[Any], Any], paper: Any, classifier: Any) -> tuple[Record, bool]:
     """One paper's result, and whether its failure is one that every other paper would meet."""
     try:
         result = process_func(paper)
-        if isinstance(result, dict):
-            if result.get("status", "success") != "success":
-                return {"paper": paper, **result}, _is_shared(classifier, result.get("error"))
-            return result if "paper" in result and "status" in result else (
-                {"paper": paper, "status": "success"} | result
-            ), False
-        raise TypeError(f"{type(result).__name__} returned for a paper, not a dict")
+        if not isinstance(result, dict):
+            raise TypeError(f"{type(result).__name__} returned for a paper, not a dict")
+        if "paper" not in result or "status" not in result:
+            result = {"paper": paper, "status": "success"} | result
+        if result["status"] == "success":
+            return result, False
+        return result, _is_shared(classifier, result.get("error"))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a paper's own fault, SystemExit among them, touches no other
-        kind = classifier.classify_error(error)
-        failed = {"paper": paper, "status": "error", "error": _text_of(error) or type(error).__name__}
-        return failed | {"error_type": getattr(kind, "value", str(kind))}, _is_shared(classifier, error)
+        return _failure(paper, error, classifier), _is_shared(classifier, error)
+
+
+def _failure(paper: Any, error: BaseException, classifier: Any) -> Record:
+    kind = classifier.classify_error(error)
+    text = _text_of(error) or type(error).__name__
+    return {"paper": paper, "status": "error", "error": text, "error_type": getattr(kind, "value", str(kind))}
 
 
 def _is_shared(classifier: Any, error: object) -> bool:
@@ -1938,11 +2022,10 @@ class ParallelPipelineCoordinator:
         counts = dict(self._counts)
         retries = 0
         if isinstance(self.checkpoint, CheckpointManagerV2):
-            retries = self.checkpoint._state.stats()["retries"]
+            retries = self.checkpoint.retries
         elif self.checkpoint is not None:
             retries = self.checkpoint.data["stats"]["retries"]
-        processed = counts["successful"] + counts["failed"]
-        return {"total_processed": processed} | counts | {"retries": retries}
+        return {"total_processed": counts["successful"] + counts["failed"]} | counts | {"retries": retries}
 
     def get_stats(self) -> dict[str, int]:
         """The counts over all batches of this coordinator; see ``stats``."""
@@ -1964,12 +2047,12 @@ class ParallelPipelineCoordinator:
         """
         batch = _Batch(self, papers, process_func, use_threads)
         results: list[Record] = []
-        late: dict[int, Record] = {}
+        early: dict[int, Record] = {}
         with batch.signals:
             for index, result in batch.results():
-                late[index] = result
-                while len(results) in late:
-                    results.append(late.pop(len(results)))
+                early[index] = result
+                while len(results) in early:
+                    results.append(early.pop(len(results)))
         return results
 
     def iter_papers_parallel(
@@ -1977,7 +2060,8 @@ class ParallelPipelineCoordinator:
     ) -> Iterator[Record]:
         """The same results as they come, in memory that does not grow with their number.
 
-        Each is in the checkpoint before it is yielded; closing the iterator ends the batch.
+        Each is in the checkpoint before it is yielded; closing the iterator ends the batch.  SIGTERM is
+        handled while the iterator waits for a result, not while its consumer works on one.
         """
         batch = _Batch(self, papers, process_func, use_threads)
         return (result for _, result in batch.results())
@@ -1990,7 +2074,8 @@ class _Batch:
 
     The committer waits for the checkpoint's flush on behalf of all results that have come meanwhile.
     ``pending`` (papers read and not yet handed out) is bounded by ``window``, which grows while the
-    work is so quick that changes of thread would dominate.
+    work is so quick that changes of thread would dominate.  What goes through ``done`` is an index, a
+    result, and how it counts; "fatal" carries an error of the batch, "wake" nothing.
     """
 
     def __init__(
@@ -2003,93 +2088,91 @@ class _Batch:
         self.owner = owner
         self.sized = hasattr(papers, "__len__")
         self.source = iter(papers)
+        self.exhausted = False
         self.process_func = process_func
         self.tasks: SimpleQueue[tuple[int, Any] | None] = SimpleQueue()
-        self.done: SimpleQueue[Any] = SimpleQueue()
-        self.commits: SimpleQueue[Any] = SimpleQueue()
+        self.done: SimpleQueue[tuple[int, Record, str]] = SimpleQueue()
+        self.commits: SimpleQueue[tuple[int, Record, str] | None] = SimpleQueue()
         self.pending: dict[int, Any] = {}
         self.read = 0
         self.smallest = self.window = 2 * owner.max_workers
+        self.adapted = time.monotonic()
         self.threads: list[threading.Thread] = []
+        self.workers: list[_ProcessWorker] = []
         self.stop = threading.Event()
         self.reason: str | None = None  # why nothing new starts
         self.abandoned = False  # nobody waits for the workers any more
         self.streak = 0
-        self.lock = allocate_lock()  # guards the streak
+        self.lock = allocate_lock()  # guards the streak and the reason
         self.signals = _Signals(self.done)
         self.checkpoint = None if owner.dry_run else owner.checkpoint
         self.note, self.flush = _notes_of(self.checkpoint)
-        self.processes: list[_ProcessWorker] = []
         self.payload = b""
         if not (use_threads or owner.executor or owner.dry_run):
-            self.payload = _ProcessWorker.payload_of(process_func, owner.classifier)
+            self.payload = _payload_of(process_func, owner.classifier)
 
     # In the caller's thread
 
     def results(self) -> Iterator[tuple[int, Record]]:
         """Index and result of each paper as they come; ends the threads whatever happens."""
         done, pending = self.done, self.pending
-        deadline = None
         try:
             while True:
-                if self.reason is None:
+                if self.reason is None and not self.exhausted:
                     self._feed()
                 if not pending:
                     break
-                index, result, kind = done.get() if not done.empty() else self._wait(deadline)
-                if index >= 0:
+                index, result, kind = done.get() if not done.empty() else self._wait()
+                if index in pending:
                     del pending[index]
-                    yield index, self._counted(result, kind)
-                elif kind:
+                if kind == "fatal":
                     raise result["error"]
+                if kind != "wake":
+                    yield index, self._counted(result, kind)
                 elif self.signals.signum:
-                    break
-                elif self.owner.cancel is not None and self.owner.cancel.is_set():
-                    deadline = deadline or time.monotonic() + self.owner.grace
-                    self._stop("cancelled")
-                    if time.monotonic() >= deadline:
-                        yield from self._abandon()
-            if self.signals.signum:
-                raise KeyboardInterrupt
+                    raise KeyboardInterrupt
+                elif self._is_over():
+                    yield from self._abandon()
             if self.reason is not None and self.sized:
                 yield from self._rest()
         except KeyboardInterrupt:
             self._wind_down("interrupted")
             self._save()
-            self.signals.raise_again()
+            if self.signals.signum:
+                self.signals.raise_again()
+            raise
         finally:
             self._wind_down("ended")
             self._end_threads()
 
     def _feed(self) -> None:
         """Read ahead until the window is full or a result is there to be handed out."""
-        pending, tasks, source = self.pending, self.tasks, self.source
-        began = time.monotonic()
+        pending, tasks, done = self.pending, self.tasks, self.done
         while len(pending) < self.window:
             try:
-                paper = next(source)
+                paper = next(self.source)
             except StopIteration:
-                self.reason, self.sized = "ended", False
+                self.exhausted = True
                 return
             pending[self.read] = paper
             tasks.put((self.read, paper))
             self.read += 1
-            if len(self.threads) < min(self.owner.max_workers, self.read):
+            if len(self.threads) < self.owner.max_workers:
                 self._start_worker()
             if self.read % self.window == 0:
-                self._adapt(began)
-            if not self.done.empty():
+                self._adapt(time.monotonic())
+            if not done.empty():
                 return
 
     def _adapt(self, now: float) -> None:
-        """A window's worth has been read: how long did that take?"""
-        took, self.adapted = now - getattr(self, "adapted", now), now
+        """A window's worth has been read: a larger one if that went fast, a smaller one if slowly."""
+        took, self.adapted = now - self.adapted, now
         if took < 0.005:
             self.window = min(self.window * 2, 64 * self.smallest)
         elif took > 0.05:
             self.window = max(self.window // 2, self.smallest)
 
-    def _wait(self, deadline: float | None) -> Any:
+    def _wait(self) -> tuple[int, Record, str]:
         """The next result; a wake-up after a signal, or from time to time where there is a cancel event."""
         from queue import Empty
 
@@ -2099,7 +2182,17 @@ class _Batch:
             try:
                 return self.done.get(timeout=0.05)
             except Empty:
-                return _WAKE
+                return -1, {}, "wake"
+
+    def _is_over(self) -> bool:
+        """Has the batch been cancelled, and is the grace over?"""
+        cancel = self.owner.cancel
+        if cancel is None or not cancel.is_set():
+            return False
+        if self.reason is None:
+            self.deadline = time.monotonic() + self.owner.grace
+            self._stop("cancelled")
+        return self.reason == "cancelled" and time.monotonic() >= self.deadline
 
     def _counted(self, result: Record, kind: str) -> Record:
         if kind != "not_started":
@@ -2111,32 +2204,21 @@ class _Batch:
     def _abandon(self) -> Iterator[tuple[int, Record]]:
         """Papers that are still under way when the grace is over: incomplete in the checkpoint."""
         self.abandoned = True
-        for index, paper in list(self.pending.items()):
-            del self.pending[index]
+        while self.pending:
+            index, paper = self.pending.popitem()
             yield index, self._counted(self._not_started(paper), "not_started")
 
     def _rest(self) -> Iterator[tuple[int, Record]]:
         """What was never read of a sequence after a stop."""
-        from itertools import islice
-
         while papers := list(islice(self.source, 1_000)):
             results = [self._not_started(paper) for paper in papers]
             self.flush()
             for result in results:
-                yield self.read, self._counted(result, "not_started")
                 self.read += 1
-
-    def _not_started(self, paper: Any) -> Record:
-        if self.checkpoint is not None and self._stage_of(paper) is None:
-            self.note(str(paper), "not_started")
-        return {"paper": paper, "status": "not_started", "reason": self.reason}
-
-    def _stop(self, reason: str) -> None:
-        self.reason = self.reason if self.reason not in (None, "ended") else reason
-        self.stop.set()
+                yield self.read - 1, self._counted(result, "not_started")
 
     def _wind_down(self, reason: str) -> None:
-        """Start nothing new; give what is under way its grace, so that it is in the checkpoint."""
+        """Start nothing new; give what is under way its grace, so that it gets into the checkpoint."""
         from queue import Empty
 
         self._stop(reason)
@@ -2146,26 +2228,23 @@ class _Batch:
                 index, _, kind = self.done.get(timeout=max(deadline - time.monotonic(), 0.0))
                 if self.pending.pop(index, None) is not None and kind in self.owner._counts:
                     self.owner._counts[kind] += 1
-                elif kind == "fatal":
-                    break
         except (Empty, KeyboardInterrupt):  # the grace is over, or somebody insists
-            pass
-        self.abandoned = True
+            self.abandoned = True
 
     def _save(self) -> None:
         if self.checkpoint is not None:
             try:
                 self.checkpoint.save()
-            except (OSError, CheckpointError) as error:
-                _warn("the checkpoint could not be brought up to date: %s; its journal holds everything", error)
+            except (OSError, CheckpointError) as error:  # the interrupt goes first; the journal holds everything
+                _warn("the checkpoint could not be brought up to date: %s", error)
 
     def _end_threads(self) -> None:
-        unfinished = bool(self.pending)
-        for worker in self.processes:
-            worker.end(at_once=unfinished)
+        under_way = self.abandoned or bool(self.pending)
+        for worker in self.workers:
+            worker.end(at_once=under_way)
         for _ in self.threads:
             self.tasks.put(None)
-        if not unfinished:
+        if not under_way:
             for thread in self.threads:
                 thread.join()
         self.commits.put(None)
@@ -2174,27 +2253,30 @@ class _Batch:
 
     def _start_worker(self) -> None:
         if not self.threads and self.checkpoint is not None:
-            threading.Thread(target=self._guard, args=(self._commit,), daemon=True).start()
-        thread = threading.Thread(target=self._guard, args=(self._work,), daemon=True)
+            threading.Thread(target=self._guarded, args=(self._commit,), daemon=True).start()
+        thread = threading.Thread(target=self._guarded, args=(self._work,), daemon=True)
         thread.start()
         self.threads.append(thread)
 
-    def _guard(self, body: Callable[[], None]) -> None:
-        """A fault that is not a paper's (no disk, a bug in a hook) ends the batch and is raised to the caller."""
+    def _guarded(self, body: Callable[[], None]) -> None:
+        """A fault of the batch as a whole (no disk, no worker process) ends it and is raised to the caller."""
         try:
             body()
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            self.abandoned = True
             self.done.put((-1, {"error": error}, "fatal"))
 
     def _work(self) -> None:
         attempt = self._attempt_of()
-        tasks = self.tasks
-        out = self.done if self.checkpoint is None else self.commits
+        tasks, out = self.tasks, self.done if self.checkpoint is None else self.commits
         while (task := tasks.get()) is not None:
             index, paper = task
-            result, kind = self._run(paper, attempt)
-            if self.abandoned:
-                return
+            try:
+                result, kind = self._run(paper, attempt)
+            except BaseException as error:  # noqa: BLE001 - of a hook or the checkpoint: raised in the caller's thread
+                self._stop("a fault of the batch")
+                self.done.put((index, {"error": error}, "fatal"))
+                continue
             out.put((index, result, kind))
 
     def _commit(self) -> None:
@@ -2207,30 +2289,33 @@ class _Batch:
             for item in items:
                 self.done.put(item)
 
-    def _run(self, paper: Any, attempt: Callable[[Any], tuple[Record, bool]]) -> tuple[Record, str]:
+    def _run(self, paper: Any, attempt: Callable[[Any], tuple[Record, bool | None]]) -> tuple[Record, str]:
         """One paper from start to checkpoint: its result and how it counts."""
-        owner = self.owner
+        owner, recorded = self.owner, self.checkpoint is not None
         if owner.dry_run:
             return {"paper": paper, "status": "success", "dry_run": True}, "successful"
-        if self.checkpoint is not None and self._stage_of(paper) == "completed":
+        if recorded and self._stage_of(paper) == "completed":
             return {"paper": paper, "status": "skipped"}, "skipped"
-        if self.stop.is_set() or not self._has_token():
+        if self.reason is not None or self._is_cancelled() or not self._has_token():
             return self._not_started(paper), "not_started"
         if owner.on_start is not None:
             owner.on_start(paper)
-        if self.checkpoint is not None:
+        if recorded:
             self.note(str(paper), "in_progress")
         result, shared = attempt(paper)
-        if result.get("status") == "not_started":
+        if shared is None:
             return result, "not_started"
         failed = result["status"] != "success"
-        if failed and shared:
-            self._count_fault(result)
-        elif not failed:
+        if not failed:
             self.streak = 0
-        if self.checkpoint is not None and not self.abandoned:
+        elif shared:
+            self._count_fault(result)
+        if recorded and not self.abandoned:
             self._note_result(paper, result, failed)
         return result, "failed" if failed else "successful"
+
+    def _is_cancelled(self) -> bool:
+        return self.owner.cancel is not None and self.owner.cancel.is_set()
 
     def _has_token(self) -> bool:
         quota = self.owner.quota_manager
@@ -2240,11 +2325,23 @@ class _Batch:
             return quota.consume(1, cancel=self.stop)
         return quota.consume(tokens=1, wait=True) is not False
 
+    def _not_started(self, paper: Any) -> Record:
+        if self.checkpoint is not None and self._stage_of(paper) is None:
+            self.note(str(paper), "not_started")
+        reason = self.reason or ("cancelled" if self._is_cancelled() else "no token")
+        return {"paper": paper, "status": "not_started", "reason": reason}
+
+    def _stop(self, reason: str) -> None:
+        with self.lock:
+            self.reason = self.reason or reason
+        self.stop.set()
+
     def _count_fault(self, result: Record) -> None:
         with self.lock:
             self.streak += 1
-            if self.owner.stop_after is not None and self.streak >= self.owner.stop_after:
-                self._stop(f"stopped after {self.streak} failures that every paper would meet: {result.get('error')}")
+            many = self.owner.stop_after is not None and self.streak >= self.owner.stop_after
+        if many:
+            self._stop(f"stopped after {self.streak} failures that every paper would meet: {result.get('error')}")
 
     def _note_result(self, paper: Any, result: Record, failed: bool) -> None:
         stages = result.get("stages_completed") or ()
@@ -2254,53 +2351,47 @@ class _Batch:
 
     def _stage_of(self, paper: Any) -> Any:
         if isinstance(self.checkpoint, CheckpointManagerV2):
-            record = self.checkpoint._state.papers.get(str(paper))
-        else:
-            record = self.checkpoint.get_paper_status(str(paper)) if self.checkpoint is not None else None
+            return self.checkpoint.stage_of(str(paper))
+        record = self.checkpoint.get_paper_status(str(paper)) if self.checkpoint else None
         return record and record.get("stage")
 
-    def _attempt_of(self) -> Callable[[Any], tuple[Record, bool]]:
+    def _attempt_of(self) -> Callable[[Any], tuple[Record, bool | None]]:
         """How this thread runs a paper: here, in a process of its own, or in the executor."""
         function, classifier, executor = self.process_func, self.owner.classifier, self.owner.executor
         if executor is not None:
             return lambda paper: self._in_executor(executor, paper)
         if self.payload:
             worker = _ProcessWorker(self.payload)
-            self.processes.append(worker)
+            self.workers.append(worker)
             return worker.attempt
         return lambda paper: _attempt(function, paper, classifier)
 
-    def _in_executor(self, executor: Executor, paper: Any) -> tuple[Record, bool]:
+    def _in_executor(self, executor: Executor, paper: Any) -> tuple[Record, bool | None]:
         from concurrent.futures import BrokenExecutor
 
         try:
             return executor.submit(_attempt, self.process_func, paper, self.owner.classifier).result()
         except BrokenExecutor as error:  # it will run nothing more, and does not say whose fault it was
             self._stop(f"the executor broke: {error}")
-            return self._not_started(paper), False
+            return self._not_started(paper), None
         except Exception as error:  # noqa: BLE001 - the paper or its result cannot be sent: its own fault
-            return _attempt(_raise, error, self.owner.classifier)[0] | {"paper": paper}, False
-
-
-def _raise(error: Exception) -> None:
-    raise error
+            return _failure(paper, error, self.owner.classifier), False
 
 
 def _notes_of(checkpoint: Any) -> tuple[Callable[..., object], Callable[[], object]]:
-    """How to record without waiting, and how to wait; a manager with an ``update_paper_status`` of its
-    own, or of another class, is told through that."""
-    own = CheckpointManagerV2.update_paper_status
-    if isinstance(checkpoint, CheckpointManagerV2) and getattr(
-        checkpoint.update_paper_status, "__func__", None
-    ) is own:
-        return checkpoint.note_paper_status, checkpoint.flush
-    return getattr(checkpoint, "update_paper_status", _raise), lambda: None
+    """How to record without waiting, and how to wait; a manager whose ``update_paper_status`` is not our own
+    is told through that."""
+    if isinstance(checkpoint, CheckpointManagerV2):
+        update = getattr(checkpoint.update_paper_status, "__func__", None)
+        if update is CheckpointManagerV2.update_paper_status:
+            return checkpoint.note_paper_status, checkpoint.flush
+    return getattr(checkpoint, "update_paper_status", _attempt), lambda: None
 
 
 class _Signals:
     """Within it Ctrl-C and SIGTERM only set a flag and wake the caller; a second one acts at once."""
 
-    def __init__(self, queue: SimpleQueue[Any]) -> None:
+    def __init__(self, queue: SimpleQueue[tuple[int, Record, str]]) -> None:
         self.signum = 0
         self._queue = queue
         self._depth = 0
@@ -2325,14 +2416,12 @@ class _Signals:
 
             for signum, former in self._former.items():
                 signal.signal(signum, former)
-            if not self.signum:
-                self._former = {}
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.signum:
             self.raise_again()
         self.signum = signum
-        self._queue.put(_WAKE)  # a SimpleQueue may be interrupted by itself
+        self._queue.put((-1, {}, "wake"))  # a SimpleQueue may be interrupted by itself
 
     def raise_again(self) -> None:
         """What the signal would have done: the former handler first, KeyboardInterrupt if that returns."""
@@ -2340,6 +2429,46 @@ class _Signals:
         if callable(former):
             former(self.signum, None)
         raise KeyboardInterrupt
+
+
+def _payload_of(process_func: Any, classifier: Any) -> bytes:
+    """What a worker process is given at its start; TypeError, RuntimeError for what cannot run in processes."""
+    import pickle
+
+    _check_main_guard()
+    try:
+        return pickle.dumps((process_func, classifier))
+    except Exception as error:
+        raise TypeError(
+            f"{process_func!r} cannot be sent to a worker process ({error}): "
+            "define it at the top level of a module, or use threads"
+        ) from error
+
+
+def _check_main_guard() -> None:
+    """RuntimeError where the script starts processes outside its ``__main__`` guard: each would run it again."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None and not (frame.f_code.co_name == "<module>" and frame.f_globals is vars(main)):
+        frame = frame.f_back
+    if frame is None or path is None:
+        return
+    import ast
+
+    try:
+        with open(path, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError):  # no source, no check
+        return
+    for guard in (node for node in ast.walk(tree) if isinstance(node, ast.If)):
+        around = guard.lineno <= frame.f_lineno <= (guard.end_lineno or 0)
+        if around and any(getattr(part, "id", "") == "__name__" for part in ast.walk(guard.test)):
+            return
+    raise RuntimeError(
+        f'{path} starts worker processes outside `if __name__ == "__main__":`, so each of them would run '
+        "the script again; put the call under that guard, or use threads"
+    )
 
 
 class _ProcessWorker:
@@ -2356,20 +2485,6 @@ class _ProcessWorker:
         self._ended = False
         self._start()
 
-    @staticmethod
-    def payload_of(process_func: Any, classifier: Any) -> bytes:
-        """What a worker is given at its start; TypeError, RuntimeError for what cannot run in processes."""
-        import pickle
-
-        _check_main_guard()
-        try:
-            return pickle.dumps((process_func, classifier))
-        except Exception as error:
-            raise TypeError(
-                f"{process_func!r} cannot be sent to a worker process ({error}): "
-                "define it at the top level of a module, or use threads"
-            ) from error
-
     def _start(self) -> None:
         import multiprocessing
 
@@ -2379,8 +2494,8 @@ class _ProcessWorker:
         with self._starting:
             self._process.start()
         theirs.close()
-        self._pipe.send_bytes(self._payload)
         try:
+            self._pipe.send_bytes(self._payload)
             refusal = self._pipe.recv_bytes().decode()
         except (EOFError, OSError):
             self._process.join()
@@ -2388,53 +2503,58 @@ class _ProcessWorker:
         if refusal:
             raise RuntimeError(f"a worker process cannot be used: {refusal}")
 
-    def attempt(self, paper: Any) -> tuple[Record, bool]:
+    def attempt(self, paper: Any) -> tuple[Record, bool | None]:
+        """Run a paper there; its result as ``_attempt`` gives it, None beside it where the batch is over."""
         import pickle
 
         try:
             data = pickle.dumps(paper)
         except Exception as error:  # noqa: BLE001 - whatever this paper's own pickling raises
-            return _attempt(_raise, error, ErrorClassifier)[0] | {"paper": paper}, False
-        for _ in range(2):
-            try:
-                self._pipe.send_bytes(data)
-                answer = self._pipe.recv_bytes()
-            except (EOFError, OSError):
-                self._process.join(1.0)
-                code = self._process.exitcode
-                if self._ended:
-                    return {"paper": paper, "status": "not_started", "reason": "interrupted"}, False
+            return _failure(paper, error, ErrorClassifier), False
+        answer = self._ask(data) or self._ask(data)
+        if self._ended:
+            return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
+        if answer is None:
+            died = RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
+            return _failure(paper, died, ErrorClassifier), False
+        try:
+            result, shared = pickle.loads(answer)
+        except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
+            return _failure(paper, error, ErrorClassifier), False
+        return {**result, "paper": paper} if result["paper"] is None else result, shared
+
+    def _ask(self, data: bytes) -> bytes | None:
+        """The answer; None if the process died, with a new one in its place."""
+        if self._ended:
+            return None
+        try:
+            self._pipe.send_bytes(data)
+            return bytes(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            self._process.join(1.0)
+            self._code = self._process.exitcode
+            if not self._ended:
                 self._pipe.close()
                 self._start()
-                continue
-            try:
-                result, shared = pickle.loads(answer)
-                return {**result, "paper": result.get("paper", paper)}, shared
-            except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
-                return _attempt(_raise, error, ErrorClassifier)[0] | {"paper": paper}, False
-        died = f"the worker process died (exit code {code}) while it ran this paper"
-        return {"paper": paper, "status": "error", "error": died, "error_type": ErrorType.UNKNOWN.value}, False
+            return None
 
     def end(self, at_once: bool) -> None:
+        """Let the process end; ``at_once`` without its paper."""
         self._ended = True
         if at_once:
             self._process.kill()
         else:
             self._pipe.close()
         self._process.join(2.0)
+        if self._process.exitcode is None:
+            self._process.kill()
 
 
 def _serve_papers(pipe: Any) -> None:
     """A worker process: papers in, results out, until the parent closes the pipe or is gone."""
-    import multiprocessing
     import pickle
-    import signal
 
-    for signum in (signal.SIGINT, signal.SIGTERM):  # the parent decides; programs that we start are not affected
-        signal.signal(signum, lambda *_: None)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _obey_parent_only()
     try:
         process_func, classifier = pickle.loads(pipe.recv_bytes())
     except Exception as error:  # noqa: BLE001 - told to the parent
@@ -2443,44 +2563,28 @@ def _serve_papers(pipe: Any) -> None:
     pipe.send_bytes(b"")
     while True:
         try:
-            paper = pickle.loads(pipe.recv_bytes())
+            question = pipe.recv_bytes()
         except EOFError:
             return
-        outcome = _attempt(process_func, paper, classifier)
         try:
-            data = pickle.dumps(outcome)
-        except Exception as error:  # noqa: BLE001 - whatever this result's own pickling raises
-            data = pickle.dumps((_attempt(_raise, error, ErrorClassifier)[0] | {"paper": paper}, False))
-        pipe.send_bytes(data)
+            answer = pickle.dumps(_attempt(process_func, pickle.loads(question), classifier))
+        except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
+            answer = pickle.dumps((_failure(None, error, ErrorClassifier), False))
+        pipe.send_bytes(answer)
+
+
+def _obey_parent_only() -> None:
+    """Ctrl-C and SIGTERM go to the whole group, and the parent decides; but without it the process ends."""
+    import multiprocessing
+    import signal
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: None)  # not SIG_IGN, which programs started here would inherit
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: Any) -> None:
     parent.join()
     os._exit(1)
-
-
-def _check_main_guard() -> None:
-    """RuntimeError for a script without ``if __name__ == "__main__"`` around the call: each worker would run it again."""
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None)
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    while frame is not None and not (frame.f_code.co_name == "<module>" and frame.f_globals is vars(main)):
-        frame = frame.f_back
-    if frame is None or path is None:
-        return
-    import ast
-
-    try:
-        with open(path, "rb") as file:
-            tree = ast.parse(file.read())
-    except (OSError, SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.If) or not node.lineno <= frame.f_lineno <= (node.end_lineno or 0):
-            continue
-        if any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)):
-            return
-    raise RuntimeError(
-        f"{path} starts worker processes outside `if __name__ == \"__main__\":`, so each of them would run "
-        "the script again; put the call under that guard, or use threads"
-    )
