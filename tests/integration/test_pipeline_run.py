@@ -120,7 +120,7 @@ def test_resume_from_the_gap_analysis_runs_it_alone(tmp_path: Path) -> None:
 def test_a_paper_that_cannot_be_read_fails_alone_and_is_remembered(tmp_path: Path) -> None:
     make_review(tmp_path)
     (tmp_path / "papers" / "empty.txt").write_bytes(b"")
-    result, said = run(tmp_path)
+    result, _ = run(tmp_path)
     assert (result.exit_code, result.status) == (1, "completed")
     assert set(result.failures) == {"empty.txt"}
     assert result.papers["reviewed"] == 3
