@@ -17,6 +17,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from literature_review import __version__
@@ -24,7 +25,7 @@ from literature_review.models import Claim, Document, Findings, Proposal, SubReq
 from literature_review.ports import Deadline
 
 if TYPE_CHECKING:
-    from literature_review.llm.offline_reading import PaperReading
+    from literature_review.llm.offline_reading import PaperReading, Thresholds
 
 KEPT_READINGS = 4
 """Papers whose index is kept, so that stages in a row read each once."""
@@ -41,14 +42,18 @@ class OfflineBackend:
     paid = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        from literature_review.llm.offline_reading import Thresholds
-
-        review = settings.get("review", {})
-        self._thresholds = Thresholds.from_settings(review)
+        self._review = review = settings.get("review", {})
         self._proposed = int(review.get("claims_per_sub_requirement", 3))
         self._nearest = int(review.get("nearest_passages", 3))
         self._lock = threading.Lock()  # guards _readings
         self._readings: OrderedDict[tuple[str, Any], PaperReading] = OrderedDict()
+
+    @cached_property
+    def _thresholds(self) -> Thresholds:
+        """Made at first use: a dry run does not pay for the engine."""
+        from literature_review.llm.offline_reading import Thresholds
+
+        return Thresholds.from_settings(self._review)
 
     def fingerprint(self) -> str:
         """Version, fitted numbers, thresholds and weights in 16 hexadecimal digits."""
@@ -123,7 +128,7 @@ class OfflineBackend:
             self._readings.clear()
 
     def _reading(self, document: Document) -> PaperReading:
-        from literature_review.llm.offline_reading import PaperReading
+        from literature_review.llm.offline_reading import PaperReading, Thresholds
 
         key = (document.text, document.hidden)
         with self._lock:
