@@ -128,7 +128,7 @@ class OfflineBackend:
             self._readings.clear()
 
     def _reading(self, document: Document) -> PaperReading:
-        from literature_review.llm.offline_reading import PaperReading, Thresholds
+        from literature_review.llm.offline_reading import PaperReading
 
         key = (document.text, document.hidden)
         with self._lock:
