@@ -45,6 +45,8 @@ _NO_TITLE_LINE = re.compile(
 )
 _NAME = r"[^\W\d_][\w.'’-]*(?:[ -](?:[^\W\d_][\w.'’-]*|de|van|von|der|la|bin|al)){1,4}"
 _AUTHOR_LINE = re.compile(rf"^(?:by )?{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*[,;·]?$")
+_DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_SENTENCE_END = re.compile(r"[a-z]{3}[.?!] [A-Z]")
 _AUTHOR_MARKS = re.compile(r"(?<=[^\W\d_])[\d*†‡§¶#]+(?:\s*,\s*[\d*†‡§¶#]+)*|[*†‡§¶#]|(?<=\s)\d+(?:,\d+)*")
 _AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
 
@@ -158,7 +160,8 @@ def good_title(title: str) -> str:
 
 
 def title_in(page: str) -> str:
-    """The title on a first page: the first lines that read like one, up to three where they belong together."""
+    """The title on a first page: the first lines that read like one, up to three where they belong together. A
+    page that begins with a paragraph names none."""
     lines = [line.strip(" #*_\t") for line in page.split("\n")]
     for at, line in enumerate(lines[:30]):
         if len(line) < 15 or " " not in line or _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
@@ -166,11 +169,12 @@ def title_in(page: str) -> str:
         if sum(char.isalpha() for char in line) < 0.6 * len(line) or _is_running_head(line):
             continue
         title = [line]
-        for following in lines[at + 1 : at + 3]:
+        for following in lines[at + 1 : at + 4]:
             if not following or title[-1].endswith((".", "?", "!")) or not _goes_on(title[-1], following):
                 break
             title.append(following)
-        return " ".join(title)[:400]
+        found = " ".join(title)
+        return "" if len(title) > 3 or _SENTENCE_END.search(found) else found[:400]
     return ""
 
 
@@ -218,6 +222,8 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
     names: list[str] = []
     joined = ""
     for line in lines[after : after + 8] if title else ():
+        if _DATED.search(line):
+            break
         joined = f"{joined} {line}".strip()
         bare = " ".join(_AUTHOR_MARKS.sub("", joined).split()).replace(" ,", ",").strip(" ·,;")
         if not bare or len(bare) > 2000 or not _AUTHOR_LINE.match(bare):

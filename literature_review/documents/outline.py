@@ -6,8 +6,7 @@ Headings with a known name that the outline leaves out (an abstract, the referen
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from literature_review.documents.pdf_text import clean
@@ -17,6 +16,7 @@ from literature_review.text.sections import Heading, find_headings, kind_of, sec
 _RIGHT_SHARE = 0.6
 _SEARCHED_CHARACTERS = 40_000  # of a page: a hostile one may hold millions
 _MAX_TITLE = 300
+_MOST_PLACES = 50
 
 
 class OutlineEntry(NamedTuple):
@@ -39,10 +39,11 @@ def outline_sections(entries: Sequence[OutlineEntry], text: str, pages: Sequence
 def _matched(entries: Sequence[OutlineEntry], text: str, pages: Sequence[Page]) -> list[Heading]:
     """The outline's entries where they stand in the text, in order; empty where the outline is not right."""
     placed: dict[int, Heading] = {}
+    shown: dict[int, str] = {}
     wanted = [entry for entry in entries if entry.title.strip() and len(entry.title) <= _MAX_TITLE]
     for level, title, number in wanted:
         name = " ".join(clean(title).split())
-        start = _place(name, text, pages, number) if 1 <= number <= len(pages) else -1
+        start = _place(name, shown, text, pages, number) if 1 <= number <= len(pages) else -1
         if start >= 0:
             placed.setdefault(start, Heading(start, name, level, kind_of(name), "outline"))
     if len(placed) < max(_RIGHT_SHARE * len(wanted), 1):
@@ -50,16 +51,36 @@ def _matched(entries: Sequence[OutlineEntry], text: str, pages: Sequence[Page]) 
     return [placed[start] for start in sorted(placed)]
 
 
-def _place(name: str, text: str, pages: Sequence[Page], number: int) -> int:
-    """Where on its page, or the one after it, the title stands as a line of its own or opens one; -1: nowhere."""
-    words = r"\s+".join(map(re.escape, name.split()))
-    for ending in (r"\s*$", r"\b"):
-        pattern = re.compile(rf"^[^\S\n]*{words}{ending}", re.I | re.M)
-        for page in pages[number - 1 : number + 1]:
-            found = pattern.search(text, page.start, min(page.end, page.start + _SEARCHED_CHARACTERS))
-            if found:
-                return found.start()
-    return -1
+def _place(name: str, shown: dict[int, str], text: str, pages: Sequence[Page], number: int) -> int:
+    """Where on its page, or the one after it, the title stands as a line of its own or opens one; -1: nowhere.
+
+    `shown` keeps the pages that were looked at, in small letters and with their line ends as blanks."""
+    opened = -1
+    for page in pages[number - 1 : number + 1]:
+        if page.number not in shown:
+            shown[page.number] = _flat(text[page.start : min(page.end, page.start + _SEARCHED_CHARACTERS)])
+        for at in _line_starts(_flat(name), shown[page.number], text, page):
+            if text[at + len(name) : at + len(name) + 1] in ("", "\n"):
+                return at
+            opened = at if opened < 0 else opened
+    return opened
+
+
+def _flat(text: str) -> str:
+    """In small letters, line ends as blanks; as long as `text`, so that places stay."""
+    small = text.lower()
+    return (small if len(small) == len(text) else text).replace("\n", " ")
+
+
+def _line_starts(name: str, shown: str, text: str, page: Page) -> Iterator[int]:
+    """Where the title stands at the start of a line, however its own lines are broken; at most a few places."""
+    at = shown.find(name)
+    for _ in range(_MOST_PLACES):
+        if at < 0:
+            return
+        if at == 0 or text[page.start + at - 1] == "\n":
+            yield page.start + at
+        at = shown.find(name, at + 1)
 
 
 def _merged(matched: list[Heading], headings: list[Heading]) -> list[Heading]:

@@ -133,14 +133,18 @@ def _page_text(page: raw.FPDF_PAGE, text_page: raw.FPDF_TEXTPAGE, number: int, r
         return _marked(units, count, address, look, number, reading)
     if count < _FEW_CHARACTERS and look.pictures >= _SCANNED_SHARE:
         reading.scanned.append(number)
-    return in_reading_order(address, count, _decoded(units), bool(units[1::2].translate(None, _ORDINARY_BYTES)))
+    may_be_right_to_left = bool(units[1::2].translate(None, _ORDINARY_BYTES))
+    return in_reading_order(address, count, _decoded(units), look.middle, may_be_right_to_left)
 
 
 def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:
-    """The page's text as UTF-16, little endian."""
-    buffer = (ctypes.c_ushort * (2 * count + 1))()
-    written = raw.FPDFText_GetText(text_page, 0, count, buffer) if count else 0
-    return bytes(memoryview(buffer).cast("B")[: 2 * max(written - 1, 0)])
+    """The page's text as UTF-16, little endian. A character beyond the first plane takes two units."""
+    if not count:
+        return b""
+    buffer = ctypes.create_string_buffer(4 * count + 2)
+    address = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
+    written = raw.FPDFText_GetText(text_page, 0, count, address)
+    return ctypes.string_at(buffer, 2 * max(written - 1, 0))
 
 
 def _marked(units: bytes, count: int, text_page: int, look: pdf_hidden.PageLook, number: int, reading: _Reading) -> str:

@@ -37,22 +37,25 @@ _SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class PageLook:
-    """What the objects of a page tell: hidden text objects with the reason, and the pictures' share of it."""
+    """What the objects of a page tell: hidden text objects with the reason and their boxes, the pictures' share
+    of it, and the middle of its own text from left to right (0 where that was not looked for)."""
 
     hidden: Mapping[int, str]
-    texts: int
     boxes: Mapping[int, Box]
     pictures: float
+    middle: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Group:
-    """The text objects of a page or a form, all render modes seen in it, and how it is put on the page."""
+    """The text objects of a page or a form, all render modes seen in it, and how it is put on the page; once
+    looked at, the middle of its texts from left to right."""
 
     texts: list[int]
     modes: set[int]
     matrix: Matrix
     scale: float
+    middle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,13 @@ class _Painted:
 def look_at(page: int, page_box: Box, want_pictures: bool = False) -> PageLook:
     """Which text objects of the page nobody sees. `page_box`: what is shown of it, in page space."""
     groups = _groups(page)
-    texts = sum(len(group.texts) for group in groups)
     if not want_pictures and not any(_is_suspect(group, page_box) for group in groups):
-        return PageLook({}, texts, {}, 0.0)
+        return PageLook({}, {}, 0.0, groups[0].middle if groups else 0.0)
     painted = list(_flatten(pdfium.page_objects(page), _SAME, 1.0, 0))
     hidden = dict(_hidden(painted, page_box))
     boxes = {one.address: one.box for one in painted if one.address in hidden}
     pictures = sum(_shared_area(one.box, page_box) for one in painted if one.kind == pdfium.IMAGE)
-    return PageLook(hidden, texts, boxes, min(pictures / max(_area(page_box), 1e-9), 1.0))
+    return PageLook(hidden, boxes, min(pictures / max(_area(page_box), 1e-9), 1.0))
 
 
 def _groups(page: int) -> list[_Group]:
@@ -115,6 +117,7 @@ def _is_suspect(group: _Group, page_box: Box) -> bool:
     upright = quad[6::8] == lefts
     xs, ys = (lefts, bottoms) if upright else (lefts + rights, bottoms + tops)
     extent = min(xs), min(ys), max(rights if upright else xs), max(tops if upright else ys)
+    group.middle = (extent[0] + extent[2]) / 2
     if not _is_within(_moved(extent, group.matrix), page_box):
         return True
     inked = list(compress(group.texts, map(float.__sub__, rights, lefts)))  # a blank has no width

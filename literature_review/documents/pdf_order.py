@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -19,10 +19,10 @@ from literature_review.documents.pdfium import Box
 _RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
 _GUTTER = 8.0  # points at least between two columns
 _LEAST_CHARACTERS = 400  # of a page whose columns are looked for
-_PLACES = 12
+_PLACES = 10
 _FEW_WORDS = 37  # characters, about half of a line
-_LEAST_CHANGES = 4
-_MOST_CROSSED = 8
+_LEAST_CHANGES = 3
+_MOST_CROSSED = 2
 _CROSSING_SHARE = 0.05
 _WIDEST_TEXT = 5_000  # points
 _SAMPLED_TEXTS = 9
@@ -34,17 +34,17 @@ def wrong_turn(page: int, rotation: int) -> int | None:
 
     `rotation`: the quarter turns by which the page is shown turned. PDFium orders lines as they are shown: where
     they run downwards, it gives the last line first."""
-    turns = Counter(_quarter(quad) for quad in pdfium.some_quads(page, _SAMPLED_TEXTS))
-    del turns[None]
-    if not turns:
-        return None
-    turn = turns.most_common(1)[0][0]
-    return turn if turn is not None and turn != rotation % 4 else None
+    quads = pdfium.some_quads(page, _SAMPLED_TEXTS)
+    turns = [_quarter(*quads[at : at + 4]) for at in range(0, len(quads), 8)]
+    known = Counter(turn for turn in turns if turn is not None)
+    turn = known.most_common(1)[0][0] if known else rotation
+    return turn if turn != rotation % 4 else None
 
 
-def _quarter(quad: Sequence[float]) -> int | None:
-    """How many quarter turns against the clock a text's line is turned; None for a blank."""
-    across, up = quad[2] - quad[0], quad[3] - quad[1]
+def _quarter(left: float, bottom: float, right: float, end: float) -> int | None:
+    """How many quarter turns against the clock a line from the first point to the second is turned; None for a
+    blank."""
+    across, up = right - left, end - bottom
     if across == up == 0:
         return None
     if abs(across) >= abs(up):
@@ -52,11 +52,11 @@ def _quarter(quad: Sequence[float]) -> int | None:
     return 1 if up > 0 else 3
 
 
-def in_reading_order(text_page: int, count: int, text: str, may_be_right_to_left: bool) -> str:
-    """The page's text of `count` characters in reading order."""
+def in_reading_order(text_page: int, count: int, text: str, middle: float, may_be_right_to_left: bool) -> str:
+    """The page's text of `count` characters in reading order. `middle`: of the page's text from left to right."""
     if may_be_right_to_left and _RUN.search(text):
         text = _logical(text_page, count, text)
-    if len(text) == count and _may_go_to_and_fro(text_page, text):
+    if len(text) == count and _may_go_to_and_fro(text_page, text, middle):
         boxes = list(pdfium.char_boxes(text_page, range(count)))
         gutter = _gutter(boxes)
         if gutter is not None:
@@ -64,20 +64,16 @@ def in_reading_order(text_page: int, count: int, text: str, may_be_right_to_left
     return text
 
 
-def _may_go_to_and_fro(text_page: int, text: str) -> bool:
+def _may_go_to_and_fro(text_page: int, text: str, middle: float) -> bool:
     """A quick look: could this be a page of two columns that was drawn row by row, so that the text goes to and
     fro between them?
 
-    A dozen places of the text are looked at: in many, the text a few words on stands in the other half, and few
-    have a letter in the middle of the page beside them."""
+    A few places of the text are looked at: at some, the text a few words on stands in the other half, and hardly
+    any has a letter in the middle of the page beside it."""
     if len(text) < _LEAST_CHARACTERS:
         return False
-    starts = range(0, len(text) - _FEW_WORDS, (len(text) - _FEW_WORDS) // _PLACES)
+    starts = range(_FEW_WORDS, len(text) - _FEW_WORDS, (len(text) - _FEW_WORDS) // _PLACES)
     boxes = list(pdfium.char_boxes(text_page, [at for start in starts for at in (start, start + _FEW_WORDS)]))
-    inked = [box for box in boxes if box[2] > box[0]]
-    if not inked:
-        return False
-    middle = (min(box[0] for box in inked) + max(box[2] for box in inked)) / 2
     pairs = zip(boxes[::2], boxes[1::2], strict=True)
     if sum((one[0] < middle) != (other[0] < middle) for one, other in pairs) < _LEAST_CHANGES:
         return False

@@ -9,6 +9,7 @@ system knows one, writes no core file, and what a library prints goes nowhere.
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -50,8 +51,12 @@ def serve(requests: BinaryIO, answers: BinaryIO, read: Callable[[bytes], Documen
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
+    # The collector would run many times over the many small records of a file, and find nothing.
+    gc.freeze()
+    gc.disable()
     while (frame := waiting.get()) is not None:
         write_frame(answers, answer(frame, read))
+        gc.collect()
 
 
 def answer(frame: bytes, read: Callable[[bytes], Document]) -> dict[str, Any]:

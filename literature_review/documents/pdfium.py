@@ -95,13 +95,11 @@ def quads(objects: Sequence[int]) -> array[float]:
     return out
 
 
-def some_quads(page: int, most: int) -> Iterator[array[float]]:
-    """The corners of up to `most` texts spread over the page."""
+def some_quads(page: int, most: int) -> array[float]:
+    """The corners of about `most` texts spread over the page, as `quads` gives them."""
     count = _count(page)
-    for at in range(0, count, max(count // most, 1)):
-        one = _get(page, at)
-        if one and render_mode(one) >= 0:
-            yield quads([one])
+    places = range(0, count, max(count // most, 1))
+    return quads([one for one in map(_get, repeat(page), places) if one and render_mode(one) >= 0])
 
 
 def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[Any]) -> array[Any]:
