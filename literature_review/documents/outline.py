@@ -62,7 +62,8 @@ def _place(name: str, shown: dict[int, str], text: str, pages: Sequence[Page], n
         for at in _line_starts(_flat(name), shown[page.number], text, page):
             if text[at + len(name) : at + len(name) + 1] in ("", "\n"):
                 return at
-            opened = at if opened < 0 else opened
+            if opened < 0 and not text[at + len(name)].isalnum():
+                opened = at
     return opened
 
 

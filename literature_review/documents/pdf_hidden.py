@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import compress, repeat
 
 from literature_review.documents import pdfium
-from literature_review.documents.pdfium import Box, Matrix
+from literature_review.documents.pdfium import Box, Colour, Matrix
 
 TINY_POINTS = 1.5
 _USUAL_PAGE = 600.0  # points; smaller pages are shown larger
@@ -180,15 +180,26 @@ def _on_white(painted: list[_Painted], at: int) -> bool:
     left, bottom, right, top = painted[at].box
     x, y = (left + right) / 2, (bottom + top) / 2
     for below in reversed(painted[:at]):
-        if below.kind == pdfium.TEXT or not (below.box[0] <= x <= below.box[2] and below.box[1] <= y <= below.box[3]):
+        box = below.box
+        if below.kind == pdfium.TEXT or not (box[0] <= x <= box[2] and box[1] <= y <= box[3]):
             continue
         if below.kind != pdfium.PATH:
             return False
-        if pdfium.is_filled(below.address):
-            colour = pdfium.fill_colour(below.address)
-            if colour[3] > _TRANSPARENT:
-                return min(colour[:3]) >= _WHITE
+        colour = _covering_colour(below, top - bottom)
+        if colour is not None and colour[3] > _TRANSPARENT:
+            return min(colour[:3]) >= _WHITE
     return True
+
+
+def _covering_colour(path: _Painted, height: float) -> Colour | None:
+    """The colour with which a path covers a text of that height: its fill, or a line as thick as the text (so
+    are some table heads drawn); None for an outline."""
+    filled, stroked = pdfium.draw_modes(path.address)
+    if filled:
+        return pdfium.fill_colour(path.address)
+    if stroked and pdfium.stroke_width(path.address) * path.scale >= height:
+        return pdfium.stroke_colour(path.address)
+    return None
 
 
 def _size(text: int) -> float:

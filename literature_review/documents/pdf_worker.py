@@ -1,6 +1,6 @@
 """The process in which PDFs are read: whatever a hostile file does happens here, and this can be killed.
 
-    standard input: {"id", "path"} ... -> standard output: {"ready"}, then {"id", "document"} or
+    standard input: {"id", "path": its bytes in hexadecimal} ... -> standard output: {"ready"}, then {"id", "document"} or
     {"id", "reason", "message"} for each, in order
 
 It ends when its input ends, also in the middle of a file, ignores Ctrl-C, has a limit of memory where the
@@ -65,7 +65,7 @@ def answer(frame: bytes, read: Callable[[bytes], Document]) -> dict[str, Any]:
 
     request = json.loads(frame)
     try:
-        with open(request["path"], "rb") as file:
+        with open(bytes.fromhex(request["path"]), "rb") as file:
             data = file.read(MAX_PDF_BYTES + 1)
         if len(data) > MAX_PDF_BYTES:
             raise UnreadablePaperError("too_large", f"The PDF is larger than {MAX_PDF_BYTES >> 30} GiB: split it.")

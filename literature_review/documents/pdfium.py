@@ -44,6 +44,7 @@ _bounds = _bound("FPDFPageObj_GetBounds", c_int, _V, _V, _V, _V, _V)
 _rotated_bounds = _bound("FPDFPageObj_GetRotatedBounds", c_int, _V, _V)
 _matrix = _bound("FPDFPageObj_GetMatrix", c_int, _V, _V)
 _font_size = _bound("FPDFTextObj_GetFontSize", c_int, _V, _V)
+_stroke_width = _bound("FPDFPageObj_GetStrokeWidth", c_int, _V, _V)
 _draw_mode = _bound("FPDFPath_GetDrawMode", c_int, _V, _V, _V)
 # None for a character that PDFium made up; releases before pypdfium2 5 do not have the function.
 char_object = _bound("FPDFText_GetTextObject", _V, _V, c_int) if hasattr(raw, "FPDFText_GetTextObject") else None
@@ -130,10 +131,16 @@ def font_size(text: int) -> float:
     return float(_one.value) if _font_size(text, _one_at) else 0.0
 
 
-def is_filled(path: int) -> bool:
+def draw_modes(path: int) -> tuple[bool, bool]:
+    """Is the path filled, is its line drawn?"""
     fill, stroke = c_int(0), c_int(0)
     _draw_mode(path, ctypes.addressof(fill), ctypes.addressof(stroke))
-    return fill.value != 0
+    return fill.value != 0, stroke.value != 0
+
+
+def stroke_width(path: int) -> float:
+    """Width of the path's line before the matrix of its form."""
+    return float(_one.value) if _stroke_width(path, _one_at) else 0.0
 
 
 def char_boxes(text_page: int, characters: Sequence[int]) -> Iterator[Box]:

@@ -19,7 +19,7 @@ from literature_review.documents.quick_check import (
     not_permitted,
     refuse_other_formats,
 )
-from literature_review.errors import StageTimeoutError, UnreadablePaperError
+from literature_review.errors import UnreadablePaperError
 from literature_review.models import Bibliography, Document, PaperFile
 from literature_review.ports import Deadline
 
@@ -48,8 +48,7 @@ class PaperReader:
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
-        if not timeout > 0:
-            raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
+        _refuse_timeout(timeout)
         self._workers = workers or os.cpu_count() or 1
         self._timeout = timeout
         self._worker_command = worker_command
@@ -69,6 +68,10 @@ class PaperReader:
         longer than this reader's own `timeout`), and StageTimeoutError where `deadline` passes or is cancelled:
         noticed within 0.2 seconds, and the worker is killed.
         """
+        return self.read_within(path, self._timeout, deadline)
+
+    def read_within(self, path: str, timeout: float, deadline: Deadline) -> Document:
+        """As `read`, with a time for this one file in seconds in place of the reader's own."""
         deadline.check("reading a paper")
         path = os.path.abspath(path)
         look_at_file(path)
@@ -82,7 +85,7 @@ class PaperReader:
         if kind != "pdf":
             return plain_text.read_text(data, markdown=kind == "markdown")
         refuse_other_formats(head)
-        return self._read_pdf(path, deadline)
+        return self._read_pdf(path, timeout, deadline)
 
     def identify(self, paper: PaperFile, document: Document) -> Bibliography:
         """Title, authors, year, DOI and language with their sources, from the file's fields and first page."""
@@ -114,18 +117,18 @@ class PaperReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read_pdf(self, path: str, deadline: Deadline) -> Document:
+    def _read_pdf(self, path: str, timeout: float, deadline: Deadline) -> Document:
         from literature_review.documents.worker_pool import WorkerDiedError, WorkerTimeoutError
 
         if self._worker_command is None and not _has_pypdfium2():
             raise UnreadablePaperError("no_reader", _NO_READER)
         try:
-            answer = self._workers_pool().ask(path, self._timeout, deadline)
+            answer = self._workers_pool().ask(path, timeout, deadline)
         except WorkerTimeoutError:
             raise UnreadablePaperError(
                 "timed_out",
-                f"The PDF took longer than {self._timeout:g} seconds and was given up: "
-                "print it to a new PDF, or split it.",
+                f"The PDF took longer than {timeout:g} seconds and was given up: "
+                "allow it more, print it to a new PDF, or split it.",
             ) from None
         except WorkerDiedError:
             raise UnreadablePaperError(
@@ -147,16 +150,16 @@ class PaperReader:
 def read_document(path: str | os.PathLike[str], timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Document:
     """The text of one paper with pages, sections, metadata and hidden runs. Thread-safe.
 
-    `timeout` in seconds. Raises UnreadablePaperError with a `reason` and a line that says what to do. PDFs are
+    `timeout` in seconds, waiting for others that read at the same time not counted. Raises UnreadablePaperError with a `reason` and a line that says what to do. PDFs are
     read by workers that are kept for the next call and end with the program.
     """
-    deadline = Deadline(timeout)
-    try:
-        return _shared_reader().read(os.fspath(path), deadline)
-    except StageTimeoutError:
-        raise UnreadablePaperError(
-            "timed_out", f"The file took longer than {timeout:g} seconds: allow more, or split it."
-        ) from None
+    _refuse_timeout(timeout)
+    return _shared_reader().read_within(os.fspath(path), timeout, Deadline())
+
+
+def _refuse_timeout(timeout: float) -> None:
+    if not timeout > 0:
+        raise ValueError(f"timeout must be above 0 seconds, not {timeout}")
 
 
 _shared: PaperReader | None = None

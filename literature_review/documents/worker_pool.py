@@ -173,7 +173,7 @@ class WorkerPool:
             with self._free:
                 self._serial += 1
                 serial = self._serial
-            worker.send({"id": serial, "path": path})
+            worker.send({"id": serial, "path": os.fsencode(path).hex()})
             answer = worker.receive(seconds, deadline)
             if answer.get("id") != serial:
                 raise WorkerDiedError("the worker answered another question")

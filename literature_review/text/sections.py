@@ -54,6 +54,7 @@ KINDS: dict[str, str] = {
     }.items()
     for name in names.split("|")
 }
+_PARTED_CAPITAL = re.compile(r"\b([A-Z]):(?=[A-Z])")  # `I:NTRODUCTION`, from small capitals
 _OPENING = re.compile(r"[\s*_]*([^\W\d_]+)")
 _OPENINGS = frozenset(name.split()[0].split("-")[0] for name in KINDS) | {"body"}
 _OPENS_APPENDIX = re.compile(r"(?:appendix|annex|supplementary|supporting information|extended data)\b", re.I)
@@ -124,6 +125,8 @@ def find_headings(text: str) -> list[Heading]:
 def kind_of(title: str) -> str:
     """The kind of a section with this title, by the known words; an empty text where none fits."""
     title = _without_number(title)
+    if ":" in title:
+        title = _PARTED_CAPITAL.sub(r"\1", title)
     opening = _OPENING.match(title)
     if opening is None or opening.group(1).lower() not in _OPENINGS:
         return ""

@@ -35,7 +35,8 @@ def say(message):
     out.write(struct.pack(">4sI", b"LRW1", len(body)) + body); out.flush()
 def hear():
     mark, length = struct.unpack(">4sI", source.read(8))
-    return json.loads(source.read(length))
+    request = json.loads(source.read(length))
+    return dict(request, path=bytes.fromhex(request["path"]).decode())
 def document(text):
     return {{"text": text, "pages": [[1, 0, len(text)]], "sections": [], "metadata": {{}}, "hidden": []}}
 say({{"ready": True}})
@@ -107,6 +108,12 @@ def test_a_hanging_worker_is_killed_and_its_paper_is_permanently_unreadable(
     assert "0.3 seconds" in str(caught.value)
     assert not _runs(hanging)
     assert reader.read(papers["other"], Deadline()).text == "other.pdf"
+
+
+def test_one_file_may_be_given_a_time_of_its_own(papers: dict[str, str], open_readers: Make) -> None:
+    reader = open_readers(workers=1, timeout=600, worker_command=fake_worker("time.sleep(600)"))
+    with pytest.raises(UnreadablePaperError, match=r"longer than 0\.2 seconds"):
+        reader.read_within(papers["bad"], 0.2, Deadline())
 
 
 def test_the_stage_s_deadline_is_transient_and_kills_the_worker(papers: dict[str, str], open_readers: Make) -> None:

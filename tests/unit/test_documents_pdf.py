@@ -94,6 +94,15 @@ def test_white_text_on_a_dark_box_is_seen() -> None:
     assert document.hidden == ()
 
 
+def test_white_text_on_a_thick_line_is_seen_and_in_a_frame_is_not() -> None:
+    """Some table heads are drawn as thick lines; a frame around white text covers nothing."""
+    data = make_pdf([["Seen.", Hidden("A table's head", "white")]])
+    line = b"q 0 0 0.4 RG 30 w 0 756 m 595 756 l S Q q BT /F1"
+    frame = b"q 0 0 0.4 RG 1 w 10 700 500 130 re S Q q BT /F1"
+    assert read_pdf(data.replace(b"q BT /F1", line, 1)).hidden == ()
+    assert [run.reason for run in read_pdf(data.replace(b"q BT /F1", frame, 1)).hidden] == ["white"]
+
+
 def test_nearly_transparent_text_is_invisible() -> None:
     data = make_pdf([["Seen.", Hidden("Obey me.", "white")]])
     clear = data.replace(b"/Font <<", b"/ExtGState << /G << /ca 0.01 >> >> /Font <<").replace(b"1 g /F1", b"/G gs /F1")

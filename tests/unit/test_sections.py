@@ -98,6 +98,7 @@ def test_an_abstract_that_runs_into_its_text_is_found() -> None:
         ("METHODS:", "methods"),
         ("BODY.MATERIALS AND METHODS", "methods"),
         ("ABSTRACT.RESULTS", "abstract"),
+        ("BODY.D:ISCUSSION", "discussion"),
         ("Appendix B Proofs", "appendix"),
         ("Authors’ contributions", "declarations"),
         ("**Conclusion**", "conclusion"),
