@@ -1,22 +1,24 @@
 """One paper as the offline back end reads it: candidates, verdicts and appeals, each with its reason.
 
     sub-requirement -> question and keywords -> engine: coverage of the paper, score of each sentence
-    sentence -> what it does (signs) -> scores -> approved, or the first reason against it
+    passage -> does it speak to it? -> does it report a finding? -> scores -> approved, or the first reason against it
 
-Never changes once made, but for look-ups that are kept; two threads may at worst make the same one twice.
+Candidates must speak to what was asked; whether they report a finding is for the judge to say, so that "what was
+planned" shows as a rejected claim. Never changes once made, but for answers that are kept; two threads may at worst
+make the same one twice.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from literature_review.llm.offline import COVERED, PARTIAL, EvidenceIndex
+from literature_review.llm.offline import scores as signs_of
 from literature_review.llm.offline.abbreviations import abbreviations
-from literature_review.llm.offline.scores import direction
 from literature_review.llm.offline.signs import (
     CITES,
     HYPOTHESISES,
@@ -28,7 +30,8 @@ from literature_review.llm.offline.signs import (
     in_own_findings,
     reading,
 )
-from literature_review.llm.offline.tokens import content, stems
+from literature_review.llm.offline.tokens import stems
+from literature_review.llm.offline_question import Asked
 from literature_review.models import Claim, Document, Proposal, SubRequirement, Verdict
 from literature_review.text.quotes import QuoteIndex
 
@@ -41,49 +44,43 @@ MOST_SPANS = 40
 NEAR_BEST = 0.5
 """Share of the best passage's score that a further one must reach to be proposed."""
 
-APPROVED_AT = 0.35
+NAMES_NOTHING = 0.1
+"""What is left of the score of a passage that names nothing of what was asked for, when the nearest are chosen."""
+
+APPROVED_AT = 0.3
 """Weighted score from which a claim is approved."""
 
-NAMED_AT, NAMED_WORDS = 0.5, 4
-"""Share of what was asked for that a passage must name to be proposed or approved, or so many words of it."""
+FIGURES = re.compile(STATISTIC.pattern + r"|\d\s?%")
 
-REST_AT, REST_OF_PART = 0.3, 0.6
-"""Share of the question's other words that a passage must name as well: one that names fewer than `ENOUGH_WORDS` and
-gives no statistic, and one that names a part of the keywords alone."""
-
-ENOUGH_WORDS = 3
-
-WHOLE_AT = 0.6
-"""Share of the keywords that a passage must name to answer in whole."""
-
-WORDS_OF_A_QUESTION = 4
-"""Words beyond its keywords with which a sub-requirement says by itself what is meant."""
+FIRM_SHARE = 0.2
+"""Share of the fitted coverage that is enough where a passage names half of what was asked for and its circumstances,
+with a figure; none is needed where it names all of it."""
 
 LONGEST_TITLE = 20
 """Words; what is longer is a statement even where no full stop ends it."""
 
-_DIRECTNESS = {REPORTS: 1.0, MENTIONS: 0.6, HYPOTHESISES: 0.3, PLANS: 0.3, CITES: 0.3, NEGATES: 0.0}
+DEFAULT_WEIGHTS = {"relevance": 0.4, "directness": 0.25, "strength": 0.2, "recency": 0.05, "reproducibility": 0.1}
+
 _AGAINST = {
     NEGATES: "says that this was not looked at",
     PLANS: "says what was planned, not what was found",
     CITES: "tells of other work",
     HYPOTHESISES: "is a supposition, not a finding",
 }
-_REPRODUCIBLE = re.compile(
-    r"\b(?:randomi[sz]\w+|double.blind\w*|placebo|regist(?:ered|ration)|protocol|sample size|power calculation"
-    r"|confidence interval|data (?:are|is) available|source code|github|supplementary)\b|\bn\s?=\s?\d",
-    re.IGNORECASE,
-)
 _YEAR = re.compile(r"(?<!\d)(?:19[5-9]\d|20[0-4]\d)(?!\d)")
-_OLD, _NEW = 1995, 2025  # recency 0 and 1: fixed, so that no clock changes a verdict
+_FIRST_LINES = 1_500  # characters
+_THIS_YEAR = 2025  # fixed, so that no clock changes a verdict
+_UNKNOWN = 0.5  # for a year that is not known, and for signs that a text of another kind cannot show
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Coverage of a paper from which it answers in whole or in part, and the weights of the five scores."""
+    """Coverage of a paper from which it answers in whole and in part, and the weights of the five scores. `fitted`:
+    the coverage for a part is the engine's own, and may be lower where a passage answers firmly."""
 
     covered_at: float
     partial_at: float
+    fitted: bool
     weights: Mapping[str, float]
 
     @classmethod
@@ -92,23 +89,18 @@ class Thresholds:
         covered, partial = review.get("covered_at"), review.get("partial_at")
         weights = dict(review.get("score_weights") or DEFAULT_WEIGHTS)
         covered = COVERED if covered is None else float(covered)
-        return cls(covered, min(PARTIAL if partial is None else float(partial), covered), weights)
-
-
-DEFAULT_WEIGHTS = {"relevance": 0.4, "directness": 0.25, "strength": 0.2, "recency": 0.05, "reproducibility": 0.1}
+        return cls(covered, min(PARTIAL if partial is None else float(partial), covered), partial is None, weights)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What is asked of the engine for a sub-requirement, and what it answered for this paper."""
+class _Answer:
+    """What the engine answered. `spans`: (score, start, end), best first, with the sentence before where that one
+    names what was asked for; `scores`: start of a sentence -> its score."""
 
-    by_keywords: bool
-    words: tuple[tuple[str, str], ...]  # (word as written, stem): what a passage should name
-    phrases: tuple[frozenset[str], ...]  # stems of each keyword, or of each word of a question without keywords
-    rest: frozenset[str]  # stems of the question's other words
+    asked: Asked
     coverage: float
-    spans: tuple[tuple[float, int, int], ...]  # (score, start, end), best first; with the sentence that names it
-    scores: Mapping[int, float] = field(default_factory=dict)  # by start
+    spans: tuple[tuple[float, int, int], ...]
+    scores: Mapping[int, float]
 
 
 class PaperReading:
@@ -117,51 +109,65 @@ class PaperReading:
     def __init__(self, document: Document, thresholds: Thresholds) -> None:
         self._document, self._thresholds = document, thresholds
         self._index = EvidenceIndex(document.text, excluded=[(h.start, h.end) for h in document.hidden])
+        self._reports = self._index.reporting >= REPORTING
         self._quotes = QuoteIndex(document.text)
         self._short_forms = abbreviations(document.text)
         self._starts = [sentence.start for sentence in self._index.sentences]
-        self._asked: dict[SubRequirement, _Asked] = {}
-        self._reproducible = _share_of_signs(document.text)
+        self._answers: dict[SubRequirement, _Answer] = {}
+        self._reproducible = signs_of.reproducibility(document.text).value if self._reports else _UNKNOWN
         self._recency = _recency(document)
 
     def coverage(self, sub: SubRequirement) -> float:
         """How surely the paper speaks to it, 0 to 1."""
-        return self._ask(sub).coverage
+        return self._answer(sub).coverage
 
-    def candidates(
-        self, sub: SubRequirement, most: int, nearest: int
-    ) -> tuple[list[Proposal], list[Proposal]]:
+    def candidates(self, sub: SubRequirement, most: int, nearest: int) -> tuple[list[Proposal], list[Proposal]]:
         """Passages to propose (at most `most`), and the next best with why they were turned down. Where none is a
         finding, those are proposed that speak of it in another way: the judge says why they are none."""
-        asked = self._ask(sub)
-        best = asked.spans[0][0] if asked.spans else 0.0
-        enough = asked.coverage >= self._thresholds.partial_at
-        near = [span for span in asked.spans if enough and span[0] >= NEAR_BEST * best]
-        named = [span for span in near if not self._off_topic(asked, *span[1:])]
-        taken = [span for span in named if not self._no_finding(*span[1:])][:most] or named[:most]
-        left = [span for span in asked.spans if span not in taken][:nearest]
+        answer = self._answer(sub)
+        best = answer.spans[0][0] if answer.spans else 0.0
+        near = [span for span in answer.spans if span[0] >= NEAR_BEST * best and not self._too_weak(answer, *span[1:])]
+        taken = [span for span in near if not self._against(answer.asked, *span[1:])][:most]
+        if not taken:
+            named = [span for span in near if not self._off_topic(answer.asked, *span[1:])]
+            taken = [span for span in named if self._no_finding(*span[1:])][:most]
+        left = [(self._nearness(answer.asked, *span), span) for span in answer.spans if span not in taken]
+        left.sort(key=lambda pair: -pair[0])
         return [self._proposal(sub, *span, "among the best passages of the paper for this") for span in taken], [
-            self._proposal(sub, *span, self._why_not(asked, *span, best)) for span in left
+            self._proposal(sub, nearness, *span[1:], self._why_not(answer, *span)) for nearness, span in left[:nearest]
         ]
+
+    def _nearness(self, asked: Asked, score: float, start: int, end: int) -> float:
+        """How near a passage comes that is not proposed: the engine's score, as far as it names what was asked for."""
+        return score * (NAMES_NOTHING + (1.0 - NAMES_NOTHING) * asked.share(self._words(start, end)))
 
     def verdict(self, claim: str, sub: SubRequirement, start: int, end: int) -> Verdict:
         """The judgement of the passage at these characters."""
-        asked = self._ask(sub)
-        scores = self._scores(asked, start, end)
+        answer = self._answer(sub)
+        scores = self._scores(answer, start, end)
         weights = self._thresholds.weights
         total = sum(weights.values()) or 1.0
         score = sum(weights.get(name, 0.0) * value for name, value in scores.items()) / total
-        why = self._why_rejected(asked, score, start, end)
-        whole = asked.coverage >= self._thresholds.covered_at and self._names_whole(asked, start, end)
+        why = self._why_rejected(answer, score, start, end)
+        whole = self._answers_whole(answer, start, end)
         return Verdict(
             claim=claim,
             approved=not why,
-            reason=why or self._why_approved(asked, start, end, whole),
+            reason=why or self._why_approved(answer, start, end, whole),
             score=round(score, 4),
             coverage="covered" if whole else "partial",
             scores={name: round(value, 4) for name, value in scores.items()},
-            direction=direction(self._document.text[start:end]),
+            direction=signs_of.direction(self._document.text[start:end]),
         )
+
+    def _answers_whole(self, answer: _Answer, start: int, end: int) -> bool:
+        """Whether a passage answers in whole: it names most of what was asked for, and the paper speaks of it surely,
+        or the passage names all of it and gives a statistic."""
+        present = self._words(start, end)
+        if not answer.asked.names_whole(present):
+            return False
+        firmly = answer.asked.share(present) == 1.0 and self._gives_figures(start, end)
+        return firmly or answer.coverage >= self._thresholds.covered_at
 
     def appeal(
         self, claim: Claim, sub: SubRequirement, known: Collection[tuple[str, int, int]]
@@ -178,67 +184,52 @@ class PaperReading:
                 best = Proposal(sub.id, quote, verdict.score, reason, start, appeal_of=claim.id)
         return best
 
-    def _around(self, claim: Claim, sub: SubRequirement) -> Iterable[tuple[int, int]]:
-        """The sentences before and behind the claim, the claim with each, then the next best passages."""
-        first = max(bisect_right(self._starts, claim.start) - 1, 0)
-        last = max(bisect_left(self._starts, claim.end) - 1, first)
+    def _around(self, claim: Claim, sub: SubRequirement) -> Iterator[tuple[int, int]]:
+        """The sentences before and behind the claim, the claim with each (rejected for what it does, it stays so),
+        then the next best passages."""
         sentences = self._index.sentences
-        low, high = max(first - 1, 0), min(last + 1, len(sentences) - 1)
         if sentences:
+            first = max(bisect_right(self._starts, claim.start) - 1, 0)
+            last = max(bisect_left(self._starts, claim.end) - 1, first)
+            low, high = max(first - 1, 0), min(last + 1, len(sentences) - 1)
             yield sentences[low].start, sentences[low].end
             yield sentences[high].start, sentences[high].end
-            yield sentences[low].start, sentences[last].end  # with what was rejected for what it does, it is too
+            yield sentences[low].start, sentences[last].end
             yield sentences[first].start, sentences[high].end
-        for _, start, end in self._ask(sub).spans[:8]:
+        for _, start, end in self._answer(sub).spans:
             yield start, end
 
-    def _ask(self, sub: SubRequirement) -> _Asked:
-        asked = self._asked.get(sub)
-        if asked is None:
-            asked = self._asked[sub] = self._answer(sub)
-        return asked
+    def _answer(self, sub: SubRequirement) -> _Answer:
+        answer = self._answers.get(sub)
+        if answer is None:
+            asked = Asked.of(sub)
+            found = self._index.rank(asked.question, asked.keywords, k=len(self._starts))
+            best = [(span.score, self._with_subject(asked, span.start), span.end) for span in found[:MOST_SPANS]]
+            answer = self._answers[sub] = _Answer(
+                asked,
+                self._index.coverage(asked.question, asked.keywords),
+                tuple(span for span in best if self._is_quotable(*span[1:])),
+                {span.start: span.score for span in found},
+            )
+        return answer
 
-    def _answer(self, sub: SubRequirement) -> _Asked:
-        question, keywords = _with_context(sub)
-        found = self._index.rank(question, keywords, k=len(self._starts))
-        words = _named_words(sub.keywords or (sub.text,))
-        phrases = _phrases(sub.keywords, words)
-        best = [(span.score, self._with_subject(phrases, span.start), span.end) for span in found[:MOST_SPANS]]
-        return _Asked(
-            bool(sub.keywords),
-            words,
-            phrases,
-            frozenset(content(stems(sub.text))) - frozenset().union(*phrases),
-            self._index.coverage(question, keywords),
-            tuple(span for span in best if self._is_quotable(*span[1:])),
-            {span.start: span.score for span in found},
-        )
-
-    def _with_subject(self, phrases: tuple[frozenset[str], ...], start: int) -> int:
+    def _with_subject(self, asked: Asked, start: int) -> int:
         """Where a passage begins that can be read alone: with the sentence before, where that one names what was
         asked for and the sentence at `start` only tells what came of it."""
         at = bisect_right(self._starts, start) - 1
-        if at < 1 or self._index.reporting < REPORTING:
+        if at < 1 or not self._reports:
             return start
         before, here = self._index.sentences[at - 1], self._index.sentences[at]
-        text = self._document.text
-        if before.role != here.role or "\n" in text[before.end : here.start]:
+        if before.role != here.role or "\n" in self._document.text[before.end : here.start]:
             return start
-        tells = STATISTIC.search(text, here.start, here.end) is not None
-        names_less = _share_named(phrases, self._words(here.start, here.end)) < NAMED_AT
-        names_there = _share_named(phrases, self._words(before.start, before.end)) >= NAMED_AT
-        return before.start if tells and names_less and names_there else start
+        if self._gives_figures(here.start, here.end) and not asked.names_enough(self._words(here.start, here.end)):
+            return before.start if asked.names_enough(self._words(before.start, before.end)) else start
+        return start
 
     def _words(self, start: int, end: int) -> set[str]:
         """The stems of a passage, short forms of the paper read as what they stand for."""
         present = set(stems(self._document.text[start:end]))
         return present.union(*[self._short_forms[word] for word in present & self._short_forms.keys()])
-
-    def _names_whole(self, asked: _Asked, start: int, end: int) -> bool:
-        """Whether the passage names most of the keywords, each at least by half; True where there are none."""
-        present = self._words(start, end)
-        named = [2 * len(phrase & present) >= len(phrase) for phrase in asked.phrases]
-        return not asked.by_keywords or not named or sum(named) >= WHOLE_AT * len(named)
 
     def _is_quotable(self, start: int, end: int) -> bool:
         """Whether the passage would pass the quote check: long enough, whole words, in text that can be seen."""
@@ -248,41 +239,55 @@ class PaperReading:
     def _proposal(self, sub: SubRequirement, score: float, start: int, end: int, reason: str) -> Proposal:
         return Proposal(sub.id, self._document.text[start:end], round(score, 4), reason, start)
 
-    def _why_not(self, asked: _Asked, score: float, start: int, end: int, best: float) -> str:
+    def _why_not(self, answer: _Answer, score: float, start: int, end: int) -> str:
         """Why a passage is not proposed."""
-        needed = self._thresholds.partial_at
-        if asked.coverage < needed:
-            missing = _missing(asked.words, self._words(start, end))
-            words = f"does not name {', '.join(missing)} here" if missing else "speaks of this only in passing"
-            return f"the paper {words} (coverage {asked.coverage:.2f}, needed {needed:.2f})"
-        against = self._off_topic(asked, start, end) or self._no_finding(start, end)
+        if self._too_weak(answer, start, end):
+            missing = answer.asked.missing(self._words(start, end))
+            why = f"the paper does not speak of {missing} here" if missing else self._no_finding(start, end)
+            return f"{why or 'the paper speaks of this only in passing'} {self._against_threshold(answer)}"
+        against = self._against(answer.asked, start, end)
         if against:
             return against
+        best = answer.spans[0][0]
         if score < NEAR_BEST * best:
             return f"other passages of the paper are nearer (score {score:.2f}, the best has {best:.2f})"
         return f"enough better passages of the paper were taken (score {score:.2f})"
 
-    def _off_topic(self, asked: _Asked, start: int, end: int) -> str:
-        """Why the passage does not speak to what was asked; empty where it does."""
-        quote, present = self._document.text[start:end], self._words(start, end)
-        if not _is_statement(quote, whole=self._index.reporting >= REPORTING):
+    def _too_weak(self, answer: _Answer, start: int, end: int) -> bool:
+        """Whether the paper as a whole speaks too weakly of what was asked for to believe this passage."""
+        if answer.coverage >= self._thresholds.partial_at:
+            return False
+        present = self._words(start, end)
+        if not self._thresholds.fitted or not self._gives_figures(start, end):
+            return True
+        needed = 0.0 if answer.asked.share(present) == 1.0 else FIRM_SHARE * self._thresholds.partial_at
+        return answer.coverage < needed or not answer.asked.names_firmly(present)
+
+    def _gives_figures(self, start: int, end: int) -> bool:
+        """Whether the passage gives a statistic or a percentage."""
+        return FIGURES.search(self._document.text, start, end) is not None
+
+    def _against_threshold(self, answer: _Answer) -> str:
+        return f"(coverage {answer.coverage:.2f}, needed {self._thresholds.partial_at:.2f})"
+
+    def _against(self, asked: Asked, start: int, end: int) -> str:
+        """The first reason against a passage, by itself; empty where there is none."""
+        why = self._off_topic(asked, start, end) or self._no_finding(start, end)
+        firmly = self._gives_figures(start, end)
+        if not why and self._reports and not asked.names_the_rest(self._words(start, end), firmly):
+            return "the passage names some of the words asked for, but speaks of something else"
+        return why
+
+    def _off_topic(self, asked: Asked, start: int, end: int) -> str:
+        """Why the passage does not speak of what was asked for; empty where it does."""
+        present = self._words(start, end)
+        if not (self._gives_figures(start, end) or _is_statement(self._document.text[start:end], self._reports)):
             return "the passage is a heading, a title or a question, not a statement"
-        share = _share_named(asked.phrases, present)
-        named = sum(stem in present for _, stem in asked.words)
-        if share < (NAMED_AT if asked.by_keywords else NAMED_AT / 2) and named < NAMED_WORDS:
-            return f"the passage does not name {', '.join(_missing(asked.words, present)[:5])}"
-        if self._index.reporting < REPORTING or not asked.rest:
-            return ""
-        needed = 0.0 if named >= ENOUGH_WORDS or STATISTIC.search(quote) else REST_AT
-        if not self._names_whole(asked, start, end):
-            needed = REST_OF_PART
-        if len(asked.rest & present) >= needed * len(asked.rest):
-            return ""
-        return "the passage names some of the words asked for, but speaks of something else"
+        return "" if asked.names_enough(present) else f"the passage does not speak of {asked.missing(present)}"
 
     def _no_finding(self, start: int, end: int) -> str:
         """What the passage does instead of reporting a finding; empty where it may report one."""
-        if self._index.reporting < REPORTING:
+        if not self._reports:
             return ""
         acts = [reading(self._document.text[low:high], self._role(low)) for low, high in self._sentences(start, end)]
         for act, words in acts:
@@ -301,112 +306,62 @@ class PaperReading:
             if low < high:
                 yield low, high
 
-    def _why_rejected(self, asked: _Asked, score: float, start: int, end: int) -> str:
-        needed = self._thresholds.partial_at
-        if asked.coverage < needed:
-            return f"the paper speaks to this too weakly (coverage {asked.coverage:.2f}, needed {needed:.2f})"
-        against = self._off_topic(asked, start, end) or self._no_finding(start, end)
-        if against:
-            return against
-        if self._scores(asked, start, end)["directness"] == 0.0:
-            words = ", ".join(word for word, _ in asked.words[:5])
-            return f"the passage names nothing of what was asked for ({words})"
-        if score < APPROVED_AT:
+    def _why_rejected(self, answer: _Answer, score: float, start: int, end: int) -> str:
+        if self._too_weak(answer, start, end):
+            return f"the paper speaks to this too weakly {self._against_threshold(answer)}"
+        against = self._against(answer.asked, start, end)
+        if not against and score < APPROVED_AT:
             return f"the scores are too low together ({score:.2f}, needed {APPROVED_AT:.2f})"
-        return ""
+        return against
 
-    def _why_approved(self, asked: _Asked, start: int, end: int, whole: bool) -> str:
+    def _why_approved(self, answer: _Answer, start: int, end: int, whole: bool) -> str:
         act, words = reading(self._document.text[start:end], self._role(start))
         present = self._words(start, end)
-        named = [word for word, stem in asked.words if stem in present][:4]
+        named = [word for word, stem in answer.asked.words if stem in present][:4]
         parts = [f"names {', '.join(named)}" if named else "stands among the best passages"]
-        if act == REPORTS and words:
+        if act == REPORTS and words and self._reports:
             parts.append(f"reports a result ({words})")
-        parts.append(f"coverage of the paper {asked.coverage:.2f}" + ("" if whole else ", in part"))
+        parts.append(f"coverage of the paper {answer.coverage:.2f}" + ("" if whole else ", in part"))
         return "; ".join(parts)
 
-    def _scores(self, asked: _Asked, start: int, end: int) -> dict[str, float]:
-        quote, role = self._document.text[start:end], self._role(start)
-        act = reading(quote, role).act if self._index.reporting >= REPORTING else REPORTS
-        named = 1.0 - len(_missing(asked.words, self._words(start, end))) / (len(asked.words) or 1)
-        strength = 0.5 * bool(STATISTIC.search(quote)) + 0.5 * in_own_findings(role, quote)
+    def _scores(self, answer: _Answer, start: int, end: int) -> dict[str, float]:
+        """The five scores by name, each 0 to 1."""
+        quote = self._document.text[start:end]
+        strength = 0.5 * self._gives_figures(start, end) + 0.5 * in_own_findings(self._role(start), quote)
+        named = answer.asked.share(self._words(start, end))
+        direct = signs_of.directness(quote, self._role(start)).value if self._reports else 1.0
         return {
-            "relevance": self._relevance(asked, start, end),
-            "directness": named * _DIRECTNESS[act],
-            "strength": strength if self._index.reporting >= REPORTING else 0.5,
+            "relevance": self._relevance(answer, start, end),
+            "directness": named * direct,
+            "strength": strength if self._reports else _UNKNOWN,
             "recency": self._recency,
             "reproducibility": self._reproducible,
         }
 
-    def _relevance(self, asked: _Asked, start: int, end: int) -> float:
+    def _relevance(self, answer: _Answer, start: int, end: int) -> float:
         """The engine's score of the best sentence in the passage."""
         first = max(bisect_right(self._starts, start) - 1, 0)
         inside = self._starts[first : max(bisect_left(self._starts, end), first + 1)]
-        return max((asked.scores.get(at, 0.0) for at in inside), default=0.0)
+        return max((answer.scores.get(at, 0.0) for at in inside), default=0.0)
 
     def _role(self, at: int) -> str:
         found = bisect_right(self._starts, at) - 1
         return self._index.sentences[found].role if found >= 0 else "unknown"
 
 
-def _named_words(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The words that matter in `texts`, each with its stem, once."""
-    found: dict[str, str] = {}
-    for word in re.findall(r"[^\W_]+(?:-[^\W_]+)*", " ".join(texts)):
-        for stem in content(stems(word)):
-            found.setdefault(stem, word)
-    return tuple((word, stem) for stem, word in found.items())
-
-
-def _with_context(sub: SubRequirement) -> tuple[str, tuple[str, ...]]:
-    """The question and the keywords for the engine. A text that says little beyond its keywords ("accuracy") is asked
-    with what it stands under, as the weaker words; without keywords its own words are then the strong ones."""
-    question, keywords = sub.text, sub.keywords
-    strong = set(content(stems(" ".join(keywords))))
-    for above in (sub.requirement, sub.question):
-        if len(set(content(stems(question))) - strong) >= WORDS_OF_A_QUESTION or not above:
-            break
-        question, keywords = f"{question} . {above}", keywords or (sub.text,)
-    return question, keywords
-
-
-def _phrases(
-    keywords: Collection[str], words: Iterable[tuple[str, str]]
-) -> tuple[frozenset[str], ...]:
-    """The stems of each keyword; of each word where there are no keywords."""
-    if not keywords:
-        return tuple(frozenset((stem,)) for _, stem in words)
-    return tuple(found for keyword in keywords if (found := frozenset(content(stems(keyword)))))
-
-
-def _share_named(phrases: tuple[frozenset[str], ...], present: set[str]) -> float:
-    """How much of the phrases the words present name, 0 to 1; 1 where there are none."""
-    return sum(len(phrase & present) / len(phrase) for phrase in phrases) / (len(phrases) or 1) if phrases else 1.0
-
-
-def _is_statement(quote: str, whole: bool) -> bool:
-    """Whether it reads as a sentence that states something: no question, no heading. `whole`: the text is written in
-    sentences, so that one without its full stop is a title."""
+def _is_statement(quote: str, reports: bool) -> bool:
+    """Whether it reads as a sentence that states something: no question, no heading. `reports`: the text is written
+    in sentences, so that a short one without its full stop is a title."""
     words = quote.split()
     if quote.rstrip().endswith("?") or len(words) < 4:
         return False
     ended = quote.rstrip(" \"')\u201d\u2019]*").endswith((".", "!", ";", ":", "\u3002"))
-    return ended or len(words) > LONGEST_TITLE or bool(STATISTIC.search(quote)) or (not whole and len(words) >= 8)
-
-
-def _missing(words: Iterable[tuple[str, str]], present: set[str]) -> list[str]:
-    return list(dict.fromkeys(word for word, stem in words if stem not in present))
-
-
-def _share_of_signs(text: str) -> float:
-    """Signs of reproducible work in the text, five different ones counting as all."""
-    found = {match.group().lower()[:8] for match in _REPRODUCIBLE.finditer(text)}
-    return min(len(found) / 5.0, 1.0)
+    return ended or len(words) > LONGEST_TITLE or (not reports and len(words) >= 8)
 
 
 def _recency(document: Document) -> float:
-    """0 to 1 by the paper's year, as its metadata or its first page gives it; 0.5 where unknown."""
-    found = _YEAR.search(str(document.metadata.get("year", ""))) or _YEAR.search(document.text[:3_000])
-    if found is None:
-        return 0.5
-    return min(max((int(found.group()) - _OLD) / (_NEW - _OLD), 0.0), 1.0)
+    """0 to 1 by the paper's year, as its metadata or its first lines give it; 0.5 where unknown."""
+    references = min((part.start for part in document.sections if part.kind == "references"), default=_FIRST_LINES)
+    found = _YEAR.search(str(document.metadata.get("year", "")))
+    found = found or _YEAR.search(document.text, 0, min(references, _FIRST_LINES))
+    return signs_of.recency(int(found.group()), _THIS_YEAR).value if found else _UNKNOWN
