@@ -1,9 +1,8 @@
-"""Documents: PDF, text and Markdown files -> text with pages and sections; found, identified, deduplicated.
+"""Documents: PDF, text and Markdown files -> text with pages and sections.
 
     find.find_papers     a folder -> its papers, what is ignored, what is wrong
     read_document        a path -> Document
     PaperReader          the same for many papers, with a deadline (ports.DocumentReader)
-    relate.same_work     are two papers the same work?
 
 Importing it loads no PDF library and starts no process.
 """
