@@ -114,6 +114,16 @@ def without_headings(corpus: Corpus) -> Corpus:
     return Corpus(texts, tuple(tasks))
 
 
+def covered(span: Span, marked: tuple[Span, ...]) -> float:
+    """The share of `span` that is marked."""
+    total, last = 0, span[0]
+    for start, end in sorted(marked):
+        low, high = max(start, last), min(end, span[1])
+        if high > low:
+            total, last = total + high - low, high
+    return total / max(1, span[1] - span[0])
+
+
 def data_folder(argv: list[str] | None, description: str) -> Path:
     """The folder that `--data` names; ends the program with a clear word where it is missing."""
     parser = argparse.ArgumentParser(description=description)
@@ -121,7 +131,5 @@ def data_folder(argv: list[str] | None, description: str) -> Path:
     data: Path = parser.parse_args(argv).data
     missing = [name for name in ("evidence_inference", "contract_nli") if not (data / name).is_dir()]
     if missing:
-        sys.exit(
-            f"No marked texts: {' and '.join(missing)} not found in {data}. Name their folder with --data DIR."
-        )
+        sys.exit(f"No marked texts: {' and '.join(missing)} not found in {data}. Name their folder with --data DIR.")
     return data

@@ -10,14 +10,15 @@ Nothing here is random, and nothing but the arguments decides: equal texts and q
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import exp
 from operator import mul
 from typing import NamedTuple
 
 from . import weights
 from .abbreviations import abbreviations
-from .places import Place, places_of
-from .query import Query
+from .places import FLAGS, ROLES, Place, places_of, signs_of
+from .query import MATCHES, Query
 from .sentences import Span
 
 LONGEST_QUESTION = 20_000
@@ -61,31 +62,69 @@ class EvidenceIndex:
 
     def rank(self, question: str, keywords: Sequence[str] = (), k: int = 10) -> list[EvidenceSpan]:
         """The `k` best passages for `question`, best first; fewer where fewer speak to it, none where no word does."""
-        scored = self._scored(question, keywords)
-        scored.sort(key=lambda pair: (-pair[0], pair[1].start))
-        return [EvidenceSpan(place.start, place.end, _squashed(score)) for score, place in scored[: max(0, k)]]
+        query = self._query(question, keywords)
+        match, prior = blended(query.focused, self.reporting)
+        scored = [
+            (-sum(map(mul, match, features)) - prior.of(place), place.start, place.end)
+            for place, features in query.matches()
+        ]
+        scored.sort()
+        return [EvidenceSpan(start, end, _squashed(-score)) for score, start, end in scored[: max(0, k)]]
 
     def coverage(self, question: str, keywords: Sequence[str] = ()) -> float:
         """How surely the text speaks to `question`, 0 to 1, comparable between texts and questions.
 
         `weights.COVERED` and `weights.PARTIAL` are the thresholds fitted to it.
         """
-        answers = self._query(question, keywords).answers(self.reporting)
-        if not any(answers):
+        query = self._query(question, keywords)
+        answers = query.answers()
+        if answers is None:
             return 0.0
-        return _squashed(weights.COVERAGE_BIAS + sum(map(mul, weights.COVERAGE, answers)))
+        focused = weights.COVERAGE_FOCUSED if query.focused else weights.COVERAGE_OPEN
+        score = self.reporting * _linear(focused, answers) + (1 - self.reporting) * _linear(
+            weights.COVERAGE_PLAIN, answers
+        )
+        return _squashed(score)
+
+    def candidates(self, question: str, keywords: Sequence[str] = ()) -> list[tuple[Place, tuple[float, ...]]]:
+        """Every place that shares a word with the question, and its features: what the weights are fitted on."""
+        return [(place, features + signs_of(place)) for place, features in self._query(question, keywords).matches()]
+
+    def answers(self, question: str, keywords: Sequence[str] = ()) -> tuple[float, ...] | None:
+        """The features of `coverage` (see `query.ANSWERS`); None where the text has no word of the question."""
+        return self._query(question, keywords).answers()
 
     def _query(self, question: str, keywords: Sequence[str]) -> Query:
         return Query(question[:LONGEST_QUESTION], keywords, self._places, self._short_forms)
 
-    def _scored(self, question: str, keywords: Sequence[str]) -> list[tuple[float, Place]]:
-        query = self._query(question, keywords)
-        learnt = weights.blended(weights.FOCUSED if query.focused else weights.OPEN, self.reporting)
-        prior = weights.blended(weights.FOCUSED_PRIOR if query.focused else weights.OPEN_PRIOR, self.reporting)
-        return [
-            (sum(map(mul, learnt, features)) + sum(map(mul, prior, place.signs)), place)
-            for place, features in query.matches()
-        ]
+
+def _linear(fitted: tuple[float, ...], answers: tuple[float, ...]) -> float:
+    """Weights, the last of them the bias, times features."""
+    return sum(map(mul, fitted, answers)) + fitted[-1]
+
+
+class _Prior:
+    """What the signs of a place weigh, whatever is asked; flags are looked up in two tables of 256."""
+
+    def __init__(self, learnt: tuple[float, ...]) -> None:
+        flags = learnt[: len(FLAGS)]
+        self._low = [sum(w for i, w in enumerate(flags[:8]) if bits >> i & 1) for bits in range(256)]
+        self._high = [sum(w for i, w in enumerate(flags[8:]) if bits >> i & 1) for bits in range(256)]
+        self._roles = learnt[len(FLAGS) : len(FLAGS) + len(ROLES)]
+        self._levels = learnt[len(FLAGS) + len(ROLES) :]
+
+    def of(self, place: Place) -> float:
+        """The prior of a place."""
+        flags = self._low[place.flags & 255] + self._high[place.flags >> 8]
+        return flags + self._roles[place.role] + sum(map(mul, self._levels, place.levels))
+
+
+@lru_cache(maxsize=32)
+def blended(focused: bool, reporting: float) -> tuple[tuple[float, ...], _Prior]:
+    """The weights between those of a text that reports no results and those of one that does (`reporting` 0 to 1)."""
+    plain, full = weights.FOCUSED if focused else weights.OPEN
+    learnt = tuple(low + reporting * (high - low) for low, high in zip(plain, full, strict=True))
+    return learnt[: len(MATCHES)], _Prior(learnt[len(MATCHES) :])
 
 
 def _squashed(score: float) -> float:

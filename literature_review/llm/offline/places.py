@@ -1,38 +1,68 @@
-"""The sentences of a text as places where an answer may stand: their words, their part, their signs."""
+"""The sentences of a text as places where an answer may stand: their words, their part, their signs.
+
+Signs that are there or not are the bits of one number, so that a table gives the weight of all of them at once.
+"""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import cache
 from itertools import accumulate
 from math import log
 from typing import NamedTuple
 
-from .sections import HEADING, NEVER_EVIDENCE, Part, mark_excluded, parts_of
+from .sections import HEADING, NEVER_EVIDENCE, RUNNING, Part, mark_excluded, parts_of
 from .sentences import Span, split_sentences
-from .signs import BINDING, CITED, COMPARED, FOUND, HEDGED, PLANNED, SIGNIFICANT, STATISTIC
+from .signs import BINDING, COMPARED, FOUND, HEDGED, PLANNED, SIGNIFICANT
 from .tokens import stem_set, stems
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_REFERS = re.compile(r"\b(?:Table|Fig|Figure)s?\b")
-
+_RELATION = re.compile(r"[<>=\u2264\u2265\xb1]\s?-?[\d.]")
+_CITATION = re.compile(r"\[\d|\([A-Z][\w'-]{1,30}(?: and [A-Z][\w'-]{1,30})?,? (?:19|20)\d\d")
 _GROUPS = stem_set("group groups arm arms control placebo between vs versus both treatment intervention")
-_START = stem_set("baseline randomized enrolled screened age sex eligible recruited withdrew characteristics demographic")
-SIGNS = (
-    "statistic", "statistics", "significant", "compared", "compared twice", "found", "planned", "hedged", "groups",
-    "start", "cited", "refers", "numbers", "percent", "dense", "place", "place squared",
-    "abstract results", "abstract conclusion", "abstract other", "introduction", "methods", "results", "discussion",
-    "conclusion", "length", "length squared", "fragment", "binding", "end",
-)  # fmt: skip
-"""Names of a place's signs."""
+_START = stem_set(
+    "baseline randomized enrolled screened age sex eligible recruited withdrew characteristics demographic"
+)
+_INTERVAL = stem_set("ci cis odds hazard")
+_TABLE = stem_set("table tables fig figs figure figures")
 
-_WORDS_OF_SIGNS = COMPARED | SIGNIFICANT | FOUND | HEDGED | PLANNED | BINDING | _GROUPS | _START
+FLAGS = (
+    "statistic", "statistics", "significant", "compared", "compared twice", "found", "planned", "hedged", "groups",
+    "start", "cited", "refers", "percent", "fragment", "binding", "end",
+)  # fmt: skip
+"""Signs that are there or not; the i-th is the bit 1 << i of a place's flags."""
+
+ROLES = (
+    "abstract results", "abstract conclusion", "abstract other", "introduction", "methods", "results", "discussion",
+    "conclusion", "unknown",
+)  # fmt: skip
+LEVELS = ("many numbers", "dense", "place", "place squared", "length", "length squared")
+SIGNS = (*FLAGS, *ROLES, *LEVELS)
+"""Names of all signs of a place."""
+
+_BIT = {name: 1 << i for i, name in enumerate(FLAGS)}
+_STATISTIC, _STATISTICS, _CITED, _TWICE = (
+    _BIT[name] for name in ("statistic", "statistics", "cited", "compared twice")
+)
+_PERCENT, _FRAGMENT, _END = _BIT["percent"], _BIT["fragment"], _BIT["end"]
+_SIGN_BITS: dict[str, int] = {}
+for _name, _stems in (
+    ("significant", SIGNIFICANT), ("compared", COMPARED), ("found", FOUND), ("planned", PLANNED), ("hedged", HEDGED),
+    ("groups", _GROUPS), ("start", _START), ("binding", BINDING), ("statistic", _INTERVAL), ("refers", _TABLE),
+    ("cited", frozenset({"al"})),
+):  # fmt: skip
+    for _stem in _stems:
+        _SIGN_BITS[_stem] = _SIGN_BITS.get(_stem, 0) | _BIT[_name]
+_SIGN_WORDS = frozenset(_SIGN_BITS)
+_STRONG = _STATISTIC | _BIT["significant"]
 
 
 class Place(NamedTuple):
-    """A sentence as the ranking sees it. `reports`: 0 to 1, how much it looks like a reported result."""
+    """A sentence as the ranking sees it.
+
+    `head`: words of the heading above it; `reports`: 0 to 1, how much it looks like a reported result; `flags`, `role`
+    and `levels`: its signs.
+    """
 
     start: int
     end: int
@@ -41,92 +71,107 @@ class Place(NamedTuple):
     present: frozenset[str]
     head: frozenset[str]
     reports: float
-    signs: tuple[float, ...]
+    flags: int
+    role: int
+    levels: tuple[float, ...]
 
 
-def _hits(pattern: re.Pattern[str], text: str, starts: Sequence[int]) -> list[int]:
-    """How often `pattern` occurs in each sentence, from one scan of the text."""
-    counts = [0] * len(starts)
-    for found in pattern.finditer(text):
-        at = bisect_right(starts, found.start()) - 1
-        if at >= 0:
-            counts[at] += 1
-    return counts
+def signs_of(place: Place) -> tuple[float, ...]:
+    """The signs of a place as numbers, in the order of SIGNS."""
+    flags = (float(place.flags >> i & 1) for i in range(len(FLAGS)))
+    return (*flags, *(float(i == place.role) for i in range(len(ROLES))), *place.levels)
 
 
-def _overlaps(excluded: Sequence[Span], spans: Sequence[Span]) -> set[int]:
-    """The sentences that share a character with an excluded range."""
-    starts = [start for start, _ in spans]
-    hit: set[int] = set()
-    for low, high in excluded:
-        first = max(0, bisect_right(starts, low) - 1)
-        hit.update(i for i in range(first, bisect_left(starts, high)) if spans[i][1] > low)
-    return hit
-
-
-@cache
-def _role_signs(part: Part) -> tuple[float, ...]:
+def _role_of(part: Part) -> int:
     if part.section == "abstract":
         kind = f"abstract {part.role}" if part.role in ("results", "conclusion") else "abstract other"
     else:
         kind = part.role
-    return tuple(1.0 if name == kind else 0.0 for name in SIGNS[17:25])
+    return ROLES.index(kind) if kind in ROLES else len(ROLES) - 1
 
 
-def _density(strong: Sequence[float], around: int = 4) -> list[float]:
+def _hits(pattern: re.Pattern[str], text: str, starts: Sequence[int]) -> dict[int, int]:
+    """How often `pattern` occurs in the sentences that have it, from one scan of the text."""
+    counts: dict[int, int] = {}
+    for found in pattern.finditer(text):
+        at = bisect_right(starts, found.start()) - 1
+        counts[at] = counts.get(at, 0) + 1
+    return counts
+
+
+def _exclude(excluded: Sequence[Span], spans: Sequence[Span], parts: list[Part]) -> None:
+    """Mark the sentences that share a character with an excluded range, in place."""
+    starts = [start for start, _ in spans]
+    for low, high in excluded:
+        first = max(0, bisect_right(starts, low) - 1)
+        for i in range(first, bisect_left(starts, high)):
+            if spans[i][1] > low:
+                parts[i] = Part(RUNNING, RUNNING)
+
+
+def _density(strong: Sequence[int], around: int = 4) -> list[float]:
     """The mean of `strong` over the sentences around each one."""
-    total = [0.0, *accumulate(strong)]
-    last = len(strong)
-    return [
-        (total[min(last, i + around + 1)] - total[max(0, i - around)])
-        / (min(last, i + around + 1) - max(0, i - around))
-        for i in range(last)
-    ]
+    total, last = [0, *accumulate(strong)], len(strong)
+    return [(total[min(last, i + around + 1)] - total[max(0, i - around)]) / (2 * around + 1) for i in range(last)]
 
 
-def reporting_of(strong: Sequence[float]) -> float:
-    """0 to 1: how surely a text reports results, by the sentences that give a statistic or speak of significance."""
-    told = sum(strong)
-    return min(1.0, told / 6.0) * min(1.0, 40.0 * told / max(1, len(strong)))
+def reporting_of(told: int, sentences: int) -> float:
+    """0 to 1, in eighths: how surely a text reports results, by its sentences with a statistic or "significant"."""
+    return round(8 * min(1.0, told / 6.0) * min(1.0, 40.0 * told / max(1, sentences))) / 8
+
+
+def _flags(present: frozenset[str], words: int, piece: str, relations: int, cited: bool) -> int:
+    seen, flags = present & _SIGN_WORDS, 0
+    for word in seen:
+        flags |= _SIGN_BITS[word]
+    if relations:
+        flags |= _STATISTIC | _STATISTICS if relations > 1 else _STATISTIC
+    if len(seen) > 1 and len(seen & COMPARED) > 1:
+        flags |= _TWICE
+    if cited:
+        flags |= _CITED
+    if "%" in piece:
+        flags |= _PERCENT
+    if words < 5:
+        flags |= _FRAGMENT
+    return flags | _END if piece[-1] in ".;" else flags
+
+
+def _reports(flags: int) -> float:
+    """How much a sentence with these flags looks like a reported result, 0 to 1."""
+    return min(
+        1.0,
+        0.5 * (flags & _STATISTIC > 0) + 0.4 * (flags & _BIT["significant"] > 0) + 0.3 * (flags & _BIT["compared"] > 0),
+    )
 
 
 def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], float]:
-    """The places of `text` in order, those that are never evidence left out, and how surely the text reports results."""
+    """The places of `text` in order, without those that are never evidence; how surely the text reports results."""
     spans = split_sentences(text)
     parts = parts_of(text, spans)
     mark_excluded(text, spans, parts)
-    for i in _overlaps(excluded, spans):
-        parts[i] = Part("running head", "running head")
+    _exclude(excluded, spans, parts)
     starts = [start for start, _ in spans]
-    statistics, cited = _hits(STATISTIC, text, starts), _hits(CITED, text, starts)
-    refers, numbers = _hits(_REFERS, text, starts), _hits(_NUMBER, text, starts)
-    words = [stems(text[start:end]) for start, end in spans]
-    present = [frozenset(found) for found in words]
-    told = [found & _WORDS_OF_SIGNS for found in present]
-    strong = [
-        1.0 if (statistics[i] or told[i] & SIGNIFICANT) and parts[i].section not in NEVER_EVIDENCE else 0.0
-        for i in range(len(spans))
-    ]
-    reporting, dense, length = reporting_of(strong), _density(strong), max(1, len(text))
-    places = []
+    relations, cited = _hits(_RELATION, text, starts), _hits(_CITATION, text, starts)
+    read: list[tuple[int, int, Part, list[str], frozenset[str], frozenset[str], int]] = []
     head: frozenset[str] = frozenset()
     for i, (start, end) in enumerate(spans):
-        if parts[i].section in NEVER_EVIDENCE:
-            if parts[i].section == HEADING:
-                head = present[i]
+        part = parts[i]
+        if part.section in NEVER_EVIDENCE:
+            if part.section == HEADING:
+                head = frozenset(stems(text[start:end]))
             continue
-        seen, at = told[i], start / length
-        significant, compared = len(seen & SIGNIFICANT), len(seen & COMPARED)
-        size = log((end - start) / 150.0)
-        signs = (
-            1.0 if statistics[i] else 0.0, 1.0 if statistics[i] > 1 else 0.0, 1.0 if significant else 0.0,
-            1.0 if compared else 0.0, 1.0 if compared > 1 else 0.0, 1.0 if seen & FOUND else 0.0,
-            1.0 if seen & PLANNED else 0.0, 1.0 if seen & HEDGED else 0.0, 1.0 if seen & _GROUPS else 0.0,
-            1.0 if seen & _START else 0.0, 1.0 if cited[i] else 0.0, 1.0 if refers[i] else 0.0,
-            min(numbers[i], 6) / 6.0, 1.0 if "%" in text[start:end] else 0.0, dense[i], at, at * at,
-            *_role_signs(parts[i]), size, size * size, 1.0 if len(words[i]) < 5 else 0.0,
-            1.0 if seen & BINDING else 0.0, 1.0 if text[end - 1] in ".;" else 0.0,
-        )  # fmt: skip
-        reports = min(1.0, 0.5 * (statistics[i] > 0) + 0.4 * (significant > 0) + 0.3 * (compared > 0))
-        places.append(Place(start, end, parts[i], words[i], present[i], head, reports, signs))
-    return places, reporting
+        piece = text[start:end]
+        words = stems(piece)
+        present = frozenset(words)
+        flags = _flags(present, len(words), piece, relations.get(i, 0), i in cited)
+        read.append((start, end, part, words, present, head, flags))
+    strong = [1 if one[6] & _STRONG else 0 for one in read]
+    dense, length = _density(strong), max(1, len(text))
+    roles = {part: _role_of(part) for part in set(parts)}
+    places = []
+    for (start, end, part, words, present, above, flags), near in zip(read, dense, strict=True):
+        at, size = start / length, log((end - start) / 150.0)
+        levels = (min(sum(map(str.isdigit, words)), 6) / 6.0, near, at, at * at, size, size * size)
+        places.append(Place(start, end, part, words, present, above, _reports(flags), flags, roles[part], levels))
+    return places, reporting_of(sum(strong), len(read))

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import log
 
 from .places import Place
-from .tokens import content, stems
+from .tokens import content, stem_set, stems
 
 MOST_WORDS = 400
 """Words of a question that count; a longer one keeps its first."""
 
 MATCHES = (
-    "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus after", "focus head", "focus best",
-    "focus best fourth", "focus reported", "focus results", "rest", "rest before", "rest reported", "dense", "numbers",
+    "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus head", "focus best", "focus reported",
+    "focus results", "rest", "rest reported", "dense",
 )  # fmt: skip
+"""Names of what `Query.matches` gives for a place."""
 
-ANSWERS = ("best", "best squared", "pairs", "whole", "rest there", "rest whole")
-"""Names of what `Query.answers` gives."""
+ANSWERS = (
+    "told", "told squared", "anywhere", "pairs there", "pairs anywhere", "whole", "whole squared", "lacks", "rest there",
+    "rest whole", "told and rest",
+)  # fmt: skip
+"""Names of what `Query.answers` gives for a text."""
+
+_LIGHT = stem_set(
+    "mean median change changes score scores rate rates level levels incidence number percentage proportion total overall"
+    " time day days week weeks month months year years hour hours minute minutes patient patients participant participants"
+    " subject subjects group groups difference improvement reduction increase decrease value values measure measures"
+    " baseline treatment outcome result results method methods study studies another risk frequency occurrence ratio index significant significantly concentration"
+)
+"""Words that many outcomes share: they tell little of which one is meant."""
 
 
 class _Words:
     """Words of one kind (the focus, the rest) with their weights in the text."""
 
-    def __init__(self, terms: Sequence[str], seen: Counter[str], places: int) -> None:
+    def __init__(self, terms: Sequence[str], seen: dict[str, int], places: int) -> None:
         self.terms = frozenset(terms)
-        self.weight = {term: log((places + 1.0) / (seen[term] + 0.5)) + 0.1 for term in terms}
-        self.known = sum(self.weight[term] for term in terms if seen[term]) or 1.0
-        self.total = sum(self.weight.values()) or 1.0
+        self.weight = {term: log((places + 1.0) / (seen.get(term, 0) + 0.5)) + 0.1 for term in terms}
+        self.known = sum([self.weight[term] for term in terms if term in seen]) or 1.0
+        self.lacking = log((places + 1.0) / 1.5) + 0.1
 
-    def share(self, present: frozenset[str] | set[str]) -> float:
+    def share(self, present: frozenset[str]) -> float:
         """The weight of the words present, as a share of those that the text knows."""
         weight = self.weight
         return sum([weight[term] for term in present]) / self.known
@@ -41,85 +52,121 @@ class Query:
     """One question to the places of one text. `focused` tells whether keywords say what matters most."""
 
     def __init__(
-        self,
-        question: str,
-        keywords: Sequence[str],
-        places: Sequence[Place],
-        short_forms: dict[str, frozenset[str]],
+        self, question: str, keywords: Sequence[str], places: Sequence[Place], short_forms: dict[str, frozenset[str]]
     ) -> None:
         asked = stems(question)
-        key = stems(" . ".join(keywords))
-        focus, rest = content(key)[:MOST_WORDS], content(asked)[:MOST_WORDS]
+        focus, rest = content(stems(" . ".join(keywords)))[:MOST_WORDS], content(asked)[:MOST_WORDS]
         self.focused = bool(focus)
         if not focus:
-            focus, key, rest = rest, asked, []
+            focus, rest = rest, []
         rest = [word for word in rest if word not in set(focus)]
         self._places = places
         self._stands_for = _stands_for(short_forms, {*focus, *rest})
         wanted = frozenset({*focus, *rest, *self._stands_for})
-        self._present = [self._spelt_out(wanted & place.present) for place in places]
-        seen: Counter[str] = Counter()
-        for found in self._present:
-            seen.update(found)
+        self._present = [wanted & place.present for place in places]
+        if self._stands_for:
+            self._present = [self._spelt_out(present) for present in self._present]
+        seen: dict[str, int] = {}
+        for word in chain.from_iterable(self._present):
+            seen[word] = seen.get(word, 0) + 1
+        self._seen = seen
         self._focus, self._rest = _Words(focus, seen, len(places)), _Words(rest, seen, len(places))
-        self._pairs = {
-            f" {one} {two} "
-            for one, two in pairwise(key)
+        runs = [stems(keyword) for keyword in keywords] if self.focused else [asked]
+        self._pairs = dict.fromkeys(
+            (one, two)
+            for run in runs
+            for one, two in pairwise(run)
             if one in self._focus.terms or two in self._focus.terms
-        }
-        self._numbers = frozenset(word for word in focus if word.isdigit())
+        )
 
     def _spelt_out(self, present: frozenset[str]) -> frozenset[str]:
         """The words of the question that are present, short forms read as what they stand for."""
-        short = present & self._stands_for.keys()
-        for word in short:
+        for word in present & self._stands_for.keys():
             present = present | self._stands_for[word]
         return present
+
+    def _pairs_in(self, place: Place, apart: float = 0.0) -> float:
+        """The share of the neighbouring words of the focus that stand side by side in a place too.
+
+        A pair whose words are both there, but not side by side, counts `apart`.
+        """
+        text, total = f" {' '.join(place.words)} ", 0.0
+        for one, two in self._pairs:
+            if f" {one} {two} " in text:
+                total += 1.0
+            elif apart and one in place.present and two in place.present:
+                total += apart
+        return total / len(self._pairs)
 
     def matches(self) -> Iterator[tuple[Place, tuple[float, ...]]]:
         """Each place that shares a word with the question, and how it matches (see MATCHES)."""
         focus, rest = self._focus, self._rest
-        in_focus = [focus.share(present & focus.terms) for present in self._present]
-        in_rest = [rest.share(present & rest.terms) for present in self._present]
-        best = max(in_focus, default=0.0) or 1.0
-        for i, place in enumerate(self._places):
-            share, other = in_focus[i], in_rest[i]
-            if not share and not other:
-                continue
-            present, reports = self._present[i], place.reports
-            before = focus.share((self._present[i - 1] - present) & focus.terms) if i else 0.0
-            after = in_focus[i + 1] if i + 1 < len(in_focus) else 0.0
-            head = focus.share((place.head - present) & focus.terms) if place.head else 0.0
-            text = f" {' '.join(place.words)} " if self._pairs and share else ""
-            pairs = sum([pair in text for pair in self._pairs]) / len(self._pairs) if text else 0.0
-            yield place, (
-                share, share * share, 1.0 if share > 0.99 else 0.0, pairs, before, after, head, share / best,
-                (share / best) ** 4,
-                share * reports, share * (place.part.role == "results"), other, in_rest[i - 1] if i else 0.0,
-                other * reports, len(present & focus.terms) / (len(place.present) + 5.0),
-                len(present & self._numbers) / (len(self._numbers) or 1),
-            )  # fmt: skip
+        terms, others = focus.terms, rest.terms
+        found = [present & terms for present in self._present]
+        shares = [focus.share(present) if present else 0.0 for present in found]
+        best = max(shares, default=0.0) or 1.0
+        before: frozenset[str] = frozenset()
+        for place, present, there, share in zip(self._places, self._present, found, shares, strict=True):
+            other = rest.share(present & others) if others and len(present) > len(there) else 0.0
+            if share or other:
+                reports, missed = place.reports, before - there
+                head = (place.head & terms) - there
+                yield place, (
+                    share, share * share, 1.0 if share > 0.99 else 0.0,
+                    self._pairs_in(place) if share and self._pairs else 0.0,
+                    focus.share(missed) if missed else 0.0, focus.share(head) if head else 0.0, share / best,
+                    share * reports, share if place.part.role == "results" else 0.0, other, other * reports,
+                    len(there) / (len(place.present) + 5.0),
+                )  # fmt: skip
+            before = there
 
-    def answers(self, reporting: float) -> tuple[float, ...]:
-        """How far the text as a whole speaks to the question (see ANSWERS); words that it lacks count against it."""
-        best, best_at, value = 0.0, -1, 0.0
-        focus, rest = self._focus, self._rest
-        for i, place in enumerate(self._places):
-            value = sum([focus.weight[term] for term in self._present[i] & focus.terms]) / focus.total
-            value *= 1.0 - 0.3 * reporting * (1.0 - place.reports)
-            if value > best:
-                best, best_at = value, i
-        if best_at < 0:
-            return (0.0,) * len(ANSWERS)
-        everywhere = frozenset().union(*self._present)
-        whole = sum([focus.weight[term] for term in everywhere & focus.terms]) / focus.total
-        text = f" {' '.join(self._places[best_at].words)} "
-        pairs = sum([pair in text for pair in self._pairs]) / len(self._pairs) if self._pairs else best
+    def answers(self) -> tuple[float, ...] | None:
+        """How far the text as a whole speaks to the question (see ANSWERS), words that it lacks counted against it.
+
+        None where it has none of the words.
+        """
+        weigh = self._weigh(self._focus)
+        total = sum(weigh.values())
+        told = anywhere = 0.0
+        told_at = -1
+        for i, present in enumerate(self._present):
+            share = sum([weigh[term] for term in present if term in weigh])
+            if share:
+                anywhere = max(anywhere, share)
+                share *= 0.7 + 0.3 * self._places[i].reports
+                if share > told:
+                    told, told_at = share, i
+        if told_at < 0:
+            return None
+        told, anywhere = told / total, anywhere / total
+        whole = sum([weight for term, weight in weigh.items() if term in self._seen]) / total
+        lacks = sum([1 for term in weigh if term not in self._seen]) / len(weigh)
+        pairs = near = told
+        if self._pairs:
+            pairs = self._pairs_in(self._places[told_at], 0.5)
+            near = max([self._pairs_in(place, 0.5) for place in self._nearest(told_at)])
+        rest = self._weigh(self._rest)
+        # A rest of few or common words says little: it counts as present by half the weight of one unknown word.
+        known = 0.5 * self._rest.lacking
+        every = sum(rest.values()) + known
+        rest_there = (sum([rest[term] for term in self._present[told_at] if term in rest]) + known) / every
+        rest_whole = (sum([weight for term, weight in rest.items() if term in self._seen]) + known) / every
         return (
-            best, best * best, pairs, whole,
-            sum([rest.weight[term] for term in self._present[best_at] & rest.terms]) / rest.total if rest.terms else best,
-            sum([rest.weight[term] for term in everywhere & rest.terms]) / rest.total if rest.terms else whole,
+            told, told * told, anywhere, pairs, near, whole, whole * whole, lacks, rest_there, rest_whole,
+            told * rest_whole,
         )  # fmt: skip
+
+    def _nearest(self, at: int) -> list[Place]:
+        """The places that have at least two words of the focus, the one at `at` among them; at most forty."""
+        terms = self._focus.terms
+        found = [place for place, present in zip(self._places, self._present, strict=True) if len(present & terms) > 1]
+        return [*found[:40], self._places[at]]
+
+    def _weigh(self, words: _Words) -> dict[str, float]:
+        """Weights that do not favour words the text lacks over rare ones it has; words that all outcomes share, less."""
+        return {
+            term: min(weight, words.lacking) * (0.4 if term in _LIGHT else 1.0) for term, weight in words.weight.items()
+        }
 
 
 def _stands_for(short_forms: dict[str, frozenset[str]], asked: set[str]) -> dict[str, frozenset[str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .sentences import Span
@@ -78,9 +78,7 @@ _HEADINGS = {
     FRONT: "title|authors|affiliations|correspondence|article history|author affiliations",
 }
 _KIND = {name: kind for kind, names in _HEADINGS.items() for name in names.split("|")}
-_NUMBERING = re.compile(
-    r"^(?:(?:section|chapter|part)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-H])[.)]?\s+"
-)
+_NUMBERING = re.compile(r"^(?:(?:section|chapter|part)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-H])[.)]?\s+")
 _PREFIX = re.compile(r"^(TITLE|ABSTRACT|BODY)\b[.:]?\s*")
 _NOT_LETTERS = re.compile(r"[^a-z ]+")
 _INLINE = re.compile(
@@ -97,11 +95,11 @@ _WORDY_KIND = (
     ("statistic", METHODS), ("methods", METHODS), ("procedure", METHODS), ("introduction", INTRODUCTION),
 )  # fmt: skip
 _LONGEST_HEADING = 90
-_CITED_WORK = re.compile(
-    r"(?:19|20)\d\d[a-z]?\s?[;,:]\s?\d{1,4}\s?(?:\(|:|,\s?\d)|\bdoi\s?:|\bdoi\.org/"
-    r"|\d{1,4}\s?\(\d{1,3}\)\s?:\s?\w?\d"
-    r"|\bPMID\b|\bpp\.\s?\d+\s?[-\u2013]\s?\d|\barXiv:\d|\bet al\.,? [A-Z][^.]{5,200}\. [A-Z][\w"
-    r" ]{2,40}[.,] (?:19|20)\d\d"
+_CITED_WORK = (
+    re.compile(r"[;,:](?<=(?:19|20)\d\d[;,:])\s?\d{1,4}\s?(?:\(|:|,\s?\d)"),
+    re.compile(r"\(\d{1,3}\)\s?:\s?\w?\d"),
+    re.compile(r"doi\s?:|doi\.org/|PMID|pp\.\s?\d+\s?[-\u2013]\s?\d|arXiv:\d"),
+    re.compile(r"et al\.,? [A-Z][^.]{5,200}\. [A-Z][\w ]{2,40}[.,] (?:19|20)\d\d"),
 )
 _DOTS = re.compile(r"\.{5,}|(?:\. ){4,}|\u2026{2,}\s*\d+$")
 _ADDRESS = re.compile(
@@ -109,6 +107,16 @@ _ADDRESS = re.compile(
     r"|Universit\u00e9) (?:of|de)\b"
     r".{0,200},|\u00a9|\bCopyright\b|\b(?:Received|Accepted|Published):? \d|ISSN|\bCorrespondence\b"
     r"|https?://(?:dx\.)?doi",
+)
+_THANKING = (
+    "thank",
+    "acknowledge",
+    "supported by",
+    "funded by",
+    "no competing",
+    "no conflict",
+    "grateful",
+    "conceived",
 )
 _GRATITUDE = re.compile(
     r"\b(?:[Ww]e (?:would like to |also |gratefully |wish to |sincerely )*(?:thank|acknowledge)\b|(?:was"
@@ -158,7 +166,6 @@ _FIRM = {
     "results",
     "findings",
 }
-
 
 
 def _settled(found: Part, before: Part, firm: bool) -> Part:
@@ -262,25 +269,31 @@ def _is_title(text: str, start: int, end: int) -> bool:
     return end - start < 300 and text[end - 1] not in ".!:;?\u3002" and "\n" in text[end : end + 3]
 
 
-_LOOKS = (
-    (_CITED_WORK, REFERENCES, 0.0, 1.0),
-    (_DOTS, CONTENTS, 0.0, 1.0),
-    (_GRATITUDE, THANKS, 0.5, 1.0),
-    (_ADDRESS, FRONT, 0.0, 0.08),
-)
+def _side_matter(text: str) -> Iterator[tuple[int, str]]:
+    """Where a mark of what is no evidence stands, and of what kind: each pattern scans the text once."""
+    for pattern in _CITED_WORK:
+        for found in pattern.finditer(text):
+            yield found.start(), REFERENCES
+    if "....." in text or ". . . ." in text or "\u2026" in text:
+        for found in _DOTS.finditer(text):
+            yield found.start(), CONTENTS
+    for found in _ADDRESS.finditer(text, 0, int(0.08 * len(text))):
+        yield found.start(), FRONT
+    for word in _THANKING:
+        at = text.find(word, len(text) // 2)
+        while at >= 0:
+            if _GRATITUDE.search(text, max(0, at - 60), at + 60):
+                yield at, THANKS
+            at = text.find(word, at + 60)
 
 
 def mark_excluded(text: str, spans: Sequence[Span], parts: list[Part]) -> None:
-    """Give what is no evidence by its own looks the part that says so, in place.
-
-    Each pattern scans the whole text once; a match marks the sentence it stands in.
-    """
+    """Give what is no evidence by its own looks the part that says so, in place."""
     starts = [start for start, _ in spans]
-    for pattern, kind, low, high in _LOOKS:
-        for found in pattern.finditer(text, int(low * len(text)), int(high * len(text))):
-            i = bisect_right(starts, found.start()) - 1
-            if i >= 0 and parts[i].section not in NEVER_EVIDENCE:
-                parts[i] = Part(kind, kind)
+    for at, kind in _side_matter(text):
+        i = bisect_right(starts, at) - 1
+        if i >= 0 and parts[i].section not in NEVER_EVIDENCE:
+            parts[i] = Part(kind, kind)
     if len(spans) > 8 and parts[0].section == UNKNOWN and _is_title(text, *spans[0]):
         parts[0] = Part(FRONT, FRONT)
     running = _running_heads(text, spans)

@@ -38,9 +38,7 @@ PLANNED = stem_set(
     " determined test collect randomize outcome endpoint include exclude perform analyze recorded"
 )
 HEDGED = stem_set("may might could suggest possible possibly likely perhaps potential")
-BINDING = stem_set(
-    "shall must may agree agrees undertake undertakes obligation obliged entitled required prohibited"
-)
+BINDING = stem_set("shall must may agree agrees undertake undertakes obligation obliged entitled required prohibited")
 CITED = re.compile(
     r"\[\d|\bet al\b|\((?:[A-Z][\w'-]+(?: and [A-Z][\w'-]+)?,? (?:19|20)\d\d)"
     r"|[a-z][.,]\d{1,2}(?:[,-]\d{1,2})*(?:\s|$)"

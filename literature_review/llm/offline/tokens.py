@@ -216,6 +216,20 @@ def _without_verb_ending(word: str) -> str:
     return word
 
 
+_IRREGULAR = {
+    form: base
+    for base, forms in {
+        "take": "took taken", "fall": "fell fallen", "rise": "rose risen", "give": "gave given", "find": "found",
+        "show": "shown", "lose": "lost", "keep": "kept", "grow": "grew grown", "begin": "began begun", "feel": "felt",
+        "sleep": "slept", "drink": "drank drunk", "eat": "ate eaten", "die": "died death", "leave": "left",
+        "child": "children", "woman": "women", "man": "men", "foot": "feet", "tooth": "teeth", "choose": "chose chosen",
+        "write": "wrote written", "speak": "spoke spoken", "break": "broke broken", "bear": "borne born",
+        "think": "thought", "teach": "taught", "seek": "sought", "bring": "brought", "tell": "told", "hold": "held",
+    }.items()
+    for form in forms.split()
+}  # fmt: skip
+
+
 def stem(word: str) -> str:
     """The part of a lower-case word that its forms share; words with digits and short words stay as they are."""
     if len(word) < 4 or not word.isalpha():
@@ -237,10 +251,13 @@ class _Stems(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) >= _CACHE_LIMIT:
             self.clear()
-        found = stem(word[:_LONGEST_WORD])
+        found = stem(_IRREGULAR.get(word, word[:_LONGEST_WORD]))
         self[word] = found
         return found
 
+
+_ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
+"""For `str.translate`: lower case, all but letters and digits a space; several times as fast as a pattern."""
 
 _stem_of = _Stems().__getitem__
 
@@ -268,7 +285,7 @@ def stems(text: str) -> list[str]:
     if "-" in text and "\n" in text:
         text = _BROKEN.sub("", text)
     if text.isascii():
-        return list(map(_stem_of, _WORD.findall(text.lower())))
+        return list(map(_stem_of, text.translate(_ASCII_WORDS).split()))
     folded = unicodedata.normalize("NFKC", text.replace("\xad", "")).lower()
     words = _WORD.findall(folded)
     if _CJK.search(folded):

@@ -1,0 +1,237 @@
+"""Which paper covers which requirement: the engine's `coverage` beside simpler measures.
+
+Rows are real questions, which their own paper covers, and phantoms that no paper covers: the same intervention with the
+outcome of another paper, of the most similar one (near) or of a dissimilar one (far). Reported: AUROC of a real
+question against its own phantoms in the same paper; F1 over all cells (paper x row) at the engine's threshold; balanced
+accuracy of "some paper covers this row"; how often the own paper ranks first. For contracts: AUROC of mentioned against
+not mentioned, within each requirement.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from math import log, sqrt
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import evidence_data as ed
+
+from literature_review.llm.offline import COVERED, EvidenceIndex
+
+Score = Callable[[str, ed.Task], float]
+_WORD = re.compile(r"[a-z]{3,}")
+
+
+class Row(NamedTuple):
+    """One requirement of the map: a task, the paper that covers it (None: none does), and real, near or far."""
+
+    task: ed.Task
+    owner: str | None
+    kind: str
+
+
+class AnswerSet(NamedTuple):
+    """Features of `coverage` for texts and questions, and whether each text answers: what the fit reads."""
+
+    groups: list[str]
+    features: list[tuple[float, ...]]
+    answered: list[bool]
+
+
+def _vectors(texts: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Unit tf-idf vectors of the texts."""
+    counts = {name: Counter(_WORD.findall(text.lower())) for name, text in texts.items()}
+    seen = Counter(word for words in counts.values() for word in words)
+    out = {}
+    for name, words in counts.items():
+        weights = {w: (1 + log(n)) * log(len(texts) / seen[w]) for w, n in words.items() if seen[w] < len(texts)}
+        norm = sqrt(sum(value * value for value in weights.values())) or 1.0
+        out[name] = {word: value / norm for word, value in weights.items()}
+    return out
+
+
+def _likeness(one: dict[str, float], other: dict[str, float]) -> float:
+    small, large = sorted((one, other), key=len)
+    return sum(value * large[word] for word, value in small.items() if word in large)
+
+
+def rows_of(corpus: ed.Corpus, papers: Sequence[str], seed: int = 0) -> list[Row]:
+    """The real questions of `papers` and a near and a far phantom for each."""
+    rng = random.Random(seed)
+    own: dict[str, list[ed.Task]] = {}
+    for task in corpus.tasks:
+        if task.text_id in papers:
+            own.setdefault(task.text_id, []).append(task)
+    vectors = _vectors({name: corpus.texts[name] for name in own})
+    rows = []
+    for name, tasks in own.items():
+        ranked = sorted(
+            (other for other in own if other != name), key=lambda o: (-_likeness(vectors[name], vectors[o]), o)
+        )
+        for task in tasks:
+            rows.append(Row(task, name, "real"))
+            for kind, pool in (("near", ranked[:3]), ("far", ranked[len(ranked) // 2 :])):
+                phantom = _phantom(task, [t for other in pool for t in own[other]], tasks, rng)
+                if phantom is not None:
+                    rows.append(Row(phantom, None, kind))
+    return rows
+
+
+def _phantom(task: ed.Task, pool: list[ed.Task], own: list[ed.Task], rng: random.Random) -> ed.Task | None:
+    """`task` with the outcome of another, one that none of the paper's own questions asks for."""
+    asked = [set(_WORD.findall(one.parts[0].lower())) for one in own]
+    for other in rng.sample(pool, len(pool)):
+        words = set(_WORD.findall(other.parts[0].lower()))
+        if words and not any(words <= mine or mine <= words for mine in asked if mine):
+            _, intervention, comparator = task.parts
+            question = ed.question_of(other.parts[0], intervention, comparator)
+            return ed.Task(
+                task.text_id, question, (other.parts[0],), (), task.row, (other.parts[0], intervention, comparator)
+            )
+    return None
+
+
+def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """Chance that a positive stands above a negative; ties count half."""
+    ordered = sorted([(value, 1) for value in positive] + [(value, 0) for value in negative])
+    total, i = 0.0, 0
+    below = 0
+    while i < len(ordered):
+        j = i
+        while j < len(ordered) and ordered[j][0] == ordered[i][0]:
+            j += 1
+        up = sum(flag for _, flag in ordered[i:j])
+        total += up * (below + (j - i - up) / 2)
+        below += j - i - up
+        i = j
+    return total / (len(positive) * len(negative)) if positive and negative else float("nan")
+
+
+def figures(rows: Sequence[Row], cells: dict[str, list[float]], threshold: float | None) -> dict[str, float]:
+    """The figures of a map: `cells` holds each paper's score of each row. Without a threshold, the best one for F1."""
+    own = [cells[row.task.text_id][i] for i, row in enumerate(rows)]
+    real = [value for value, row in zip(own, rows, strict=True) if row.kind == "real"]
+    out = {}
+    for kind in ("near", "far"):
+        out[kind] = auroc(real, [value for value, row in zip(own, rows, strict=True) if row.kind == kind])
+    pairs = [
+        (value, row.owner == name) for name, values in cells.items() for value, row in zip(values, rows, strict=True)
+    ]
+    if threshold is None:
+        threshold = best_threshold(pairs)
+    right = sum(hit for value, hit in pairs if value >= threshold)
+    out["F1"] = 2 * right / (sum(value >= threshold for value, _ in pairs) + len(real))
+    top = [max(values[i] for values in cells.values()) for i in range(len(rows))]
+    found = [value >= threshold for value in top]
+    yes = [flag for flag, row in zip(found, rows, strict=True) if row.owner]
+    no = [not flag for flag, row in zip(found, rows, strict=True) if not row.owner]
+    out["gap rows"] = (sum(yes) / len(yes) + sum(no) / len(no)) / 2
+    first = [cells[row.owner][i] >= top[i] for i, row in enumerate(rows) if row.owner]
+    return out | {"r@1": sum(first) / len(first), "threshold": threshold}
+
+
+def best_threshold(pairs: Iterable[tuple[float, bool]]) -> float:
+    """The score from which on cells count as covered, so that F1 is best."""
+    ordered = sorted(pairs, reverse=True)
+    wanted = sum(hit for _, hit in ordered)
+    right, best, at = 0, 0.0, 1.0
+    for taken, (value, hit) in enumerate(ordered, 1):
+        right += hit
+        score = 2 * right / (taken + wanted)
+        if score > best and (taken == len(ordered) or ordered[taken][0] < value):
+            best, at = score, value
+    return at
+
+
+def trial_answers(corpus: ed.Corpus, papers: Sequence[str], *, keywords: bool = True) -> AnswerSet:
+    """Features of each real question, its phantoms, and a few other papers' cells."""
+    rng, out = random.Random(1), AnswerSet([], [], [])
+    rows = rows_of(corpus, papers)
+    indexes = {name: EvidenceIndex(corpus.texts[name]) for name in papers}
+    for row in rows:
+        others = rng.sample([name for name in papers if name != row.task.text_id], 2)
+        for name in (row.task.text_id, *others):
+            answers = indexes[name].answers(row.task.question, row.task.keywords if keywords else ())
+            if answers is not None:
+                out.groups.append(row.task.text_id)
+                out.features.append(answers)
+                out.answered.append(row.owner == name)
+    return out
+
+
+def contract_answers(data: Path) -> AnswerSet:
+    """Features of every contract for every requirement."""
+    out = AnswerSet([], [], [])
+    for text, tasks in ed.contracts(data, mentioned_only=False).by_text():
+        index = EvidenceIndex(text)
+        for task in tasks:
+            answers = index.answers(task.question)
+            if answers is not None:
+                out.groups.append(task.text_id)
+                out.features.append(answers)
+                out.answered.append(bool(task.marked))
+    return out
+
+
+def _cells(corpus: ed.Corpus, papers: Sequence[str], rows: Sequence[Row], keywords: bool) -> dict[str, list[float]]:
+    cells = {}
+    for name in papers:
+        index = EvidenceIndex(corpus.texts[name])
+        cells[name] = [index.coverage(row.task.question, row.task.keywords if keywords else ()) for row in rows]
+    return cells
+
+
+def _share_cells(corpus: ed.Corpus, papers: Sequence[str], rows: Sequence[Row]) -> dict[str, list[float]]:
+    """The plain peer: the share of the question's words that the paper has anywhere."""
+    asked = [set(_WORD.findall(row.task.question.lower())) for row in rows]
+    cells = {}
+    for name in papers:
+        words = set(_WORD.findall(corpus.texts[name].lower()))
+        cells[name] = [len(one & words) / max(1, len(one)) for one in asked]
+    return cells
+
+
+def contracts_auroc(data: Path) -> float:
+    """The mean over the requirements of the AUROC mentioned against not mentioned."""
+    scores: dict[str, tuple[list[float], list[float]]] = {}
+    for text, tasks in ed.contracts(data, mentioned_only=False).by_text():
+        index = EvidenceIndex(text)
+        for task in tasks:
+            scores.setdefault(task.row, ([], []))[0 if task.marked else 1].append(index.coverage(task.question))
+    each = [auroc(*both) for both in scores.values() if both[0] and both[1]]
+    return sum(each) / len(each)
+
+
+def _shown(name: str, numbers: dict[str, float], seconds: float) -> None:
+    print(f"{name:44}" + "  ".join(f"{key} {value:.3f}" for key, value in numbers.items()) + f"  {seconds:.1f} s")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table."""
+    data = ed.data_folder(argv, __doc__ or "")
+    corpus = ed.trials(data)
+    papers = sorted(corpus.texts)[:93]
+    rows = rows_of(corpus, papers)
+    print(f"{len(papers)} papers x {len(rows)} rows: {dict(Counter(row.kind for row in rows))}")
+    for keywords in (True, False):
+        begun = time.perf_counter()
+        cells = _cells(corpus, papers, rows, keywords)
+        name = f"coverage, {'outcome as keywords' if keywords else 'question alone'}"
+        _shown(f"{name}, own threshold", figures(rows, cells, COVERED), time.perf_counter() - begun)
+        _shown(f"{name}, best threshold", figures(rows, cells, None), 0.0)
+    begun = time.perf_counter()
+    shares = _share_cells(corpus, papers, rows)
+    _shown("share of question words, whole paper", figures(rows, shares, None), time.perf_counter() - begun)
+    print(f"contracts, AUROC mentioned / not mentioned within a requirement: {contracts_auroc(data):.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
