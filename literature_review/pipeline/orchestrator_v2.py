@@ -709,10 +709,18 @@ class CheckpointDamagedError(CheckpointError):
         self.offset = offset
 
 
+def _text(value: object) -> str:
+    """``str(value)`` as JSON gives it back: the two halves of a surrogate pair become one character."""
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
 def _plain(value: Any, depth: int = 0) -> Any:
     """An own copy of JSON data, strict: NaN and infinities become null, tuples lists; else TypeError, ValueError."""
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, int):
         str(value)  # ValueError here for numbers of more digits than Python reads back
         return int(value)
@@ -723,7 +731,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise ValueError("keys must be text: 1 and '1' would become the same")
-        return {str(key): _plain(item, depth + 1) for key, item in value.items()}
+        return {_text(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item, depth + 1) for item in value]
     raise TypeError(f"{type(value).__name__} is no JSON data")
@@ -813,15 +821,9 @@ def _advanced(old: Record, stage: str, names: tuple[str, ...], error: str | None
     return record
 
 
-def _paper_id(paper: object) -> str:
-    """The text of a paper's id as JSON gives it back: the halves of a surrogate pair become one character."""
-    text = str(paper)
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-
-
 def _message(error: object) -> str:
     """The text of an error, bounded."""
-    text = str(error)
+    text = _text(error)
     return text if len(text) <= _MESSAGE_LIMIT else text[:_MESSAGE_LIMIT] + "…"
 
 
@@ -1553,7 +1555,7 @@ class CheckpointManagerV2:
 
     def get_paper_status(self, paper_id: str) -> Record | None:
         """A copy of the paper's record, or None for an unknown paper."""
-        record = self._state.papers.get(_paper_id(paper_id))
+        record = self._state.papers.get(_text(paper_id))
         return None if record is None else dict(_plain(record))
 
     def get_incomplete_papers(self) -> list[str]:
@@ -1564,7 +1566,7 @@ class CheckpointManagerV2:
 
     def stage_of(self, paper_id: str) -> str | None:
         """The paper's stage, or None for an unknown paper; cheaper than its record."""
-        record = self._state.papers.get(_paper_id(paper_id))
+        record = self._state.papers.get(_text(paper_id))
         return None if record is None else str(record["stage"])
 
     @property
@@ -1632,7 +1634,7 @@ class CheckpointManagerV2:
 
     def increment_retries(self, paper_id: str) -> int:
         """Count one more retry of a paper, durably; the new count.  An unknown paper becomes known."""
-        paper_id = _paper_id(paper_id)
+        paper_id = _text(paper_id)
         self._begin()
         with self._mutex:
             old = self._state.papers.get(paper_id) or {"stage": "not_started", "stages": {}, "retries": 0}
@@ -1720,9 +1722,9 @@ class CheckpointManagerV2:
             raise ValueError(f"stage must be one of {', '.join(STAGES)}, not {stage!r}")
         if isinstance(names, str):
             raise TypeError("stages_completed is a list of names, not one text")
-        stages = tuple(map(str, names)) if names else ()
+        stages = tuple(map(_text, names)) if names else ()
         message = None if error is None else _message(error)
-        paper_id = _paper_id(paper_id)
+        paper_id = _text(paper_id)
         self._begin()
         with self._mutex:
             old = self._state.papers.get(paper_id) or _NEW
