@@ -29,6 +29,10 @@ class Flaky:
         return "done"
 
 
+def unwanted_sleep(seconds: float) -> None:
+    pytest.fail(f"it slept {seconds} s")
+
+
 def test_the_guides_schedule() -> None:
     """At once, then after 0.5, 1.0 and 2.0 s; the exact sleeps."""
     sleeps: list[float] = []
@@ -38,7 +42,7 @@ def test_the_guides_schedule() -> None:
 
 
 def test_success_at_once_does_not_sleep() -> None:
-    assert retry(lambda: "x", sleep=pytest.fail) == "x"
+    assert retry(lambda: "x", sleep=unwanted_sleep) == "x"
 
 
 def test_the_original_error_is_raised_in_the_end() -> None:
@@ -110,7 +114,7 @@ def test_with_a_classifier_only_what_it_calls_transient_is_retried() -> None:
 def test_what_is_no_exception_passes_straight_through(error: BaseException) -> None:
     func = Flaky(error)
     with pytest.raises(type(error)):
-        retry(func, sleep=pytest.fail)
+        retry(func, sleep=unwanted_sleep)
     assert func.calls == 1
 
 
@@ -143,7 +147,7 @@ def test_no_wait_is_begun_that_would_reach_the_deadline() -> None:
         retry(func, attempts=10, jitter=False, deadline=4.0, sleep=sleep, clock=lambda: now[0])
     assert (sleeps, func.calls) == ([0.5, 1.0, 2.0], 4)
     with pytest.raises(OSError, match="^$"):
-        retry(Flaky(OSError()), base=0, deadline=0, sleep=pytest.fail)
+        retry(Flaky(OSError()), base=0, deadline=0, sleep=unwanted_sleep)
 
 
 def test_on_retry_is_told_before_each_wait_and_may_end_it() -> None:
@@ -172,7 +176,7 @@ def test_cancel_ends_a_wait_at_once() -> None:
     timer.join()
     assert func.calls == 1
     with pytest.raises(OSError, match="y"):
-        retry(func, sleep=pytest.fail, cancel=cancel)
+        retry(func, sleep=unwanted_sleep, cancel=cancel)
 
 
 def test_cancel_is_seen_after_an_own_sleep_as_well() -> None:

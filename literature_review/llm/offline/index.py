@@ -100,7 +100,7 @@ class EvidenceIndex:
 
 def _linear(fitted: tuple[float, ...], answers: tuple[float, ...]) -> float:
     """Weights, the last of them the bias, times features."""
-    return sum(map(mul, fitted, answers)) + fitted[-1]
+    return float(sum(map(mul, fitted, answers)) + fitted[-1])
 
 
 class _Prior:
@@ -116,7 +116,7 @@ class _Prior:
     def of(self, place: Place) -> float:
         """The prior of a place."""
         flags = self._low[place.flags & 255] + self._high[place.flags >> 8]
-        return flags + self._roles[place.role] + sum(map(mul, self._levels, place.levels))
+        return float(flags + self._roles[place.role] + sum(map(mul, self._levels, place.levels)))
 
 
 @lru_cache(maxsize=32)
