@@ -12,9 +12,9 @@ from literature_review.models import SubRequirement
 NAMED_AT, NAMED_WORDS = 0.5, 4
 """Share of what was asked for that a passage must name, or so many words of it."""
 
-REST_AT, REST_OF_PART = 0.3, 0.6
-"""Share of the question's other words that a passage must name as well: one that names fewer than `ENOUGH_WORDS` and
-gives no statistic, and one that names a part of the keywords alone."""
+REST_AT, FIRM_REST_AT = 0.3, 0.6
+"""Share of the question's other words that a passage must name as well: one that gives no figure and names fewer than
+`ENOUGH_WORDS`, and one that is to be believed in a paper that seems to speak of something else."""
 
 ENOUGH_WORDS = 3
 
@@ -56,8 +56,13 @@ class Asked:
         return sum(shares) / len(shares) if shares else 1.0
 
     def names_enough(self, present: Collection[str]) -> bool:
-        needed = NAMED_AT if self.by_keywords else NAMED_AT / 2
-        return self.share(present) >= needed or self.named(present) >= NAMED_WORDS
+        """Half of the keywords; without keywords, two words and a quarter of them."""
+        named = self.named(present)
+        if named >= NAMED_WORDS or not self.phrases:
+            return True
+        if self.by_keywords or len(self.words) < ENOUGH_WORDS:
+            return self.share(present) >= NAMED_AT
+        return named >= 2 and self.share(present) >= NAMED_AT / 2
 
     def names_whole(self, present: Collection[str]) -> bool:
         """Whether most of the keywords are named, each at least by half; True where there are none."""
@@ -65,19 +70,18 @@ class Asked:
         return not self.by_keywords or not named or sum(named) >= WHOLE_AT * len(named)
 
     def names_the_rest(self, present: Collection[str], firmly: bool) -> bool:
-        """Whether enough of the question's other words are named beside the keywords. `firmly`: the passage gives a
-        statistic."""
-        needed = 0.0 if firmly or self.named(present) >= ENOUGH_WORDS else REST_AT
-        if not self.names_whole(present):
-            needed = REST_OF_PART
-        return len(self.rest.intersection(present)) >= needed * len(self.rest)
+        """Whether enough of the question's other words are named beside the keywords: none are needed by a passage
+        that gives a figure (`firmly`) or names several words."""
+        if firmly or self.named(present) >= ENOUGH_WORDS:
+            return True
+        return len(self.rest.intersection(present)) >= REST_AT * len(self.rest)
 
     def names_firmly(self, present: Collection[str]) -> bool:
         """Whether half of the keywords and most of the question's other words are named."""
         return (
             bool(self.rest)
             and self.share(present) >= NAMED_AT
-            and len(self.rest.intersection(present)) >= REST_OF_PART * len(self.rest)
+            and len(self.rest.intersection(present)) >= FIRM_REST_AT * len(self.rest)
         )
 
     def named(self, present: Collection[str]) -> int:

@@ -33,10 +33,13 @@ from literature_review.llm.offline.signs import (
 from literature_review.llm.offline.tokens import stems
 from literature_review.llm.offline_question import Asked
 from literature_review.models import Claim, Document, Proposal, SubRequirement, Verdict
+from literature_review.text.hidden import blank_out
 from literature_review.text.quotes import QuoteIndex
 
 REPORTING = 0.3
-"""How surely a text must report results before "planned" or "cited" speaks against one of its sentences."""
+"""How surely a text must report results for its sentences to be read as those of a trial."""
+
+_PARTS_OF_A_PAPER = frozenset(("introduction", "methods", "results", "discussion", "conclusion"))
 
 MOST_SPANS = 40
 """Passages looked at for one sub-requirement."""
@@ -91,6 +94,11 @@ class Thresholds:
         covered = COVERED if covered is None else float(covered)
         return cls(covered, min(PARTIAL if partial is None else float(partial), covered), partial is None, weights)
 
+    def needed(self, asked: Asked) -> float:
+        """The coverage from which a paper is believed to speak to it. The engine is less sure of a question without
+        keywords: there, the fitted coverage for a part would say little."""
+        return self.covered_at if self.fitted and not asked.keywords else self.partial_at
+
 
 @dataclass(frozen=True)
 class _Answer:
@@ -101,6 +109,7 @@ class _Answer:
     coverage: float
     spans: tuple[tuple[float, int, int], ...]
     scores: Mapping[int, float]
+    no_finding: bool  # where all of it is named, no finding is reported
 
 
 class PaperReading:
@@ -108,14 +117,17 @@ class PaperReading:
 
     def __init__(self, document: Document, thresholds: Thresholds) -> None:
         self._document, self._thresholds = document, thresholds
-        self._index = EvidenceIndex(document.text, excluded=[(h.start, h.end) for h in document.hidden])
+        hidden = [(span.start, span.end) for span in document.hidden]
+        self._text = blank_out(document.text, hidden)
+        self._index = EvidenceIndex(self._text, excluded=hidden)
         self._reports = self._index.reporting >= REPORTING
-        self._quotes = QuoteIndex(document.text)
-        self._short_forms = abbreviations(document.text)
+        self._is_study = self._reports or _has_parts_of_a_paper(self._index)
+        self._quotes = QuoteIndex(self._text)
+        self._short_forms = abbreviations(self._text)
         self._starts = [sentence.start for sentence in self._index.sentences]
         self._answers: dict[SubRequirement, _Answer] = {}
-        self._reproducible = signs_of.reproducibility(document.text).value if self._reports else _UNKNOWN
-        self._recency = _recency(document)
+        self._reproducible = signs_of.reproducibility(self._text).value if self._reports else _UNKNOWN
+        self._recency = _recency(document, self._text)
 
     def coverage(self, sub: SubRequirement) -> float:
         """How surely the paper speaks to it, 0 to 1."""
@@ -127,7 +139,7 @@ class PaperReading:
         answer = self._answer(sub)
         best = answer.spans[0][0] if answer.spans else 0.0
         near = [span for span in answer.spans if span[0] >= NEAR_BEST * best and not self._too_weak(answer, *span[1:])]
-        taken = [span for span in near if not self._against(answer.asked, *span[1:])][:most]
+        taken = [span for span in near if not self._against(answer, *span[1:])][:most]
         if not taken:
             named = [span for span in near if not self._off_topic(answer.asked, *span[1:])]
             taken = [span for span in named if self._no_finding(*span[1:])][:most]
@@ -157,7 +169,7 @@ class PaperReading:
             score=round(score, 4),
             coverage="covered" if whole else "partial",
             scores={name: round(value, 4) for name, value in scores.items()},
-            direction=signs_of.direction(self._document.text[start:end]),
+            direction=signs_of.direction(self._text[start:end]),
         )
 
     def _answers_whole(self, answer: _Answer, start: int, end: int) -> bool:
@@ -180,7 +192,7 @@ class PaperReading:
             verdict = self.verdict(claim.id, sub, start, end)
             if verdict.approved and (best is None or verdict.score > best.score):
                 reason = "found on a second look, in place of a passage that was rejected"
-                quote = self._document.text[start:end]
+                quote = self._text[start:end]
                 best = Proposal(sub.id, quote, verdict.score, reason, start, appeal_of=claim.id)
         return best
 
@@ -205,11 +217,14 @@ class PaperReading:
             asked = Asked.of(sub)
             found = self._index.rank(asked.question, asked.keywords, k=len(self._starts))
             best = [(span.score, self._with_subject(asked, span.start), span.end) for span in found[:MOST_SPANS]]
+            spans = tuple(span for span in best if self._is_quotable(*span[1:]))
+            whole = [span[1:] for span in spans if asked.share(self._words(*span[1:])) == 1.0]
             answer = self._answers[sub] = _Answer(
                 asked,
                 self._index.coverage(asked.question, asked.keywords),
-                tuple(span for span in best if self._is_quotable(*span[1:])),
+                spans,
                 {span.start: span.score for span in found},
+                no_finding=bool(whole) and all(self._no_finding(*span) for span in whole),
             )
         return answer
 
@@ -220,7 +235,7 @@ class PaperReading:
         if at < 1 or not self._reports:
             return start
         before, here = self._index.sentences[at - 1], self._index.sentences[at]
-        if before.role != here.role or "\n" in self._document.text[before.end : here.start]:
+        if before.role != here.role or "\n" in self._text[before.end : here.start]:
             return start
         if self._gives_figures(here.start, here.end) and not asked.names_enough(self._words(here.start, here.end)):
             return before.start if asked.names_enough(self._words(before.start, before.end)) else start
@@ -228,16 +243,21 @@ class PaperReading:
 
     def _words(self, start: int, end: int) -> set[str]:
         """The stems of a passage, short forms of the paper read as what they stand for."""
-        present = set(stems(self._document.text[start:end]))
+        present = set(stems(self._text[start:end]))
         return present.union(*[self._short_forms[word] for word in present & self._short_forms.keys()])
 
     def _is_quotable(self, start: int, end: int) -> bool:
-        """Whether the passage would pass the quote check: long enough, whole words, in text that can be seen."""
-        match = self._quotes.find(self._document.text[start:end], start)
-        return match is not None and not self._document.is_hidden(*match)
+        """Whether the passage would pass the quote check: long enough, whole words, in text that can be seen. What
+        is left of a sentence whose beginning or end is hidden is no quote either."""
+        match = self._quotes.find(self._text[start:end], start)
+        if match is None or not self._document.hidden:
+            return match is not None
+        blank_before = start - len(self._text[:start].rstrip(" "))
+        blank_behind = len(self._text[end:]) - len(self._text[end:].lstrip(" "))
+        return not self._document.is_hidden(match.start - blank_before, match.end + blank_behind)
 
     def _proposal(self, sub: SubRequirement, score: float, start: int, end: int, reason: str) -> Proposal:
-        return Proposal(sub.id, self._document.text[start:end], round(score, 4), reason, start)
+        return Proposal(sub.id, self._text[start:end], round(score, 4), reason, start)
 
     def _why_not(self, answer: _Answer, score: float, start: int, end: int) -> str:
         """Why a passage is not proposed."""
@@ -245,7 +265,7 @@ class PaperReading:
             missing = answer.asked.missing(self._words(start, end))
             why = f"the paper does not speak of {missing} here" if missing else self._no_finding(start, end)
             return f"{why or 'the paper speaks of this only in passing'} {self._against_threshold(answer)}"
-        against = self._against(answer.asked, start, end)
+        against = self._against(answer, start, end)
         if against:
             return against
         best = answer.spans[0][0]
@@ -255,45 +275,50 @@ class PaperReading:
 
     def _too_weak(self, answer: _Answer, start: int, end: int) -> bool:
         """Whether the paper as a whole speaks too weakly of what was asked for to believe this passage."""
-        if answer.coverage >= self._thresholds.partial_at:
+        needed = self._thresholds.needed(answer.asked)
+        if answer.coverage >= needed:
             return False
         present = self._words(start, end)
         if not self._thresholds.fitted or not self._gives_figures(start, end):
             return True
-        needed = 0.0 if answer.asked.share(present) == 1.0 else FIRM_SHARE * self._thresholds.partial_at
+        needed = 0.0 if answer.asked.share(present) == 1.0 else FIRM_SHARE * needed
         return answer.coverage < needed or not answer.asked.names_firmly(present)
 
     def _gives_figures(self, start: int, end: int) -> bool:
         """Whether the passage gives a statistic or a percentage."""
-        return FIGURES.search(self._document.text, start, end) is not None
+        return FIGURES.search(self._text, start, end) is not None
 
     def _against_threshold(self, answer: _Answer) -> str:
-        return f"(coverage {answer.coverage:.2f}, needed {self._thresholds.partial_at:.2f})"
+        return f"(coverage {answer.coverage:.2f}, needed {self._thresholds.needed(answer.asked):.2f})"
 
-    def _against(self, asked: Asked, start: int, end: int) -> str:
+    def _against(self, answer: _Answer, start: int, end: int) -> str:
         """The first reason against a passage, by itself; empty where there is none."""
-        why = self._off_topic(asked, start, end) or self._no_finding(start, end)
+        why = self._off_topic(answer.asked, start, end) or self._no_finding(start, end)
+        if why or not self._is_study:
+            return why
+        present = self._words(start, end)
+        names_all = answer.asked.share(present) == 1.0
         firmly = self._gives_figures(start, end)
-        if not why and self._reports and not asked.names_the_rest(self._words(start, end), firmly):
+        if (answer.no_finding and not names_all) or not answer.asked.names_the_rest(present, firmly):
             return "the passage names some of the words asked for, but speaks of something else"
-        return why
+        return ""
 
     def _off_topic(self, asked: Asked, start: int, end: int) -> str:
         """Why the passage does not speak of what was asked for; empty where it does."""
         present = self._words(start, end)
-        if not (self._gives_figures(start, end) or _is_statement(self._document.text[start:end], self._reports)):
+        if not (self._gives_figures(start, end) or _is_statement(self._text[start:end], self._reports)):
             return "the passage is a heading, a title or a question, not a statement"
         return "" if asked.names_enough(present) else f"the passage does not speak of {asked.missing(present)}"
 
     def _no_finding(self, start: int, end: int) -> str:
         """What the passage does instead of reporting a finding; empty where it may report one."""
-        if not self._reports:
+        if not self._is_study:
             return ""
-        acts = [reading(self._document.text[low:high], self._role(low)) for low, high in self._sentences(start, end)]
+        acts = [reading(self._text[low:high], self._role(low)) for low, high in self._sentences(start, end)]
         for act, words in acts:
             if act in _AGAINST:
                 return f'the passage {_AGAINST[act]} ("{words}")'
-        if all(act == MENTIONS for act, _ in acts) and self._role(start) in ("introduction", "methods", "references"):
+        if all(act == MENTIONS for act, _ in acts) and self._role(start) in ("introduction", "references"):
             return "the passage mentions this without a finding of its own"
         return ""
 
@@ -309,13 +334,13 @@ class PaperReading:
     def _why_rejected(self, answer: _Answer, score: float, start: int, end: int) -> str:
         if self._too_weak(answer, start, end):
             return f"the paper speaks to this too weakly {self._against_threshold(answer)}"
-        against = self._against(answer.asked, start, end)
+        against = self._against(answer, start, end)
         if not against and score < APPROVED_AT:
             return f"the scores are too low together ({score:.2f}, needed {APPROVED_AT:.2f})"
         return against
 
     def _why_approved(self, answer: _Answer, start: int, end: int, whole: bool) -> str:
-        act, words = reading(self._document.text[start:end], self._role(start))
+        act, words = reading(self._text[start:end], self._role(start))
         present = self._words(start, end)
         named = [word for word, stem in answer.asked.words if stem in present][:4]
         parts = [f"names {', '.join(named)}" if named else "stands among the best passages"]
@@ -326,7 +351,7 @@ class PaperReading:
 
     def _scores(self, answer: _Answer, start: int, end: int) -> dict[str, float]:
         """The five scores by name, each 0 to 1."""
-        quote = self._document.text[start:end]
+        quote = self._text[start:end]
         strength = 0.5 * self._gives_figures(start, end) + 0.5 * in_own_findings(self._role(start), quote)
         named = answer.asked.share(self._words(start, end))
         direct = signs_of.directness(quote, self._role(start)).value if self._reports else 1.0
@@ -359,9 +384,15 @@ def _is_statement(quote: str, reports: bool) -> bool:
     return ended or len(words) > LONGEST_TITLE or (not reports and len(words) >= 8)
 
 
-def _recency(document: Document) -> float:
+def _has_parts_of_a_paper(index: EvidenceIndex) -> bool:
+    """Whether the text has an abstract, or at least two of the parts of a paper."""
+    roles = {sentence.role for sentence in index.sentences} & _PARTS_OF_A_PAPER
+    return len(roles) > 1 or any(sentence.section == "abstract" for sentence in index.sentences)
+
+
+def _recency(document: Document, text: str) -> float:
     """0 to 1 by the paper's year, as its metadata or its first lines give it; 0.5 where unknown."""
     references = min((part.start for part in document.sections if part.kind == "references"), default=_FIRST_LINES)
     found = _YEAR.search(str(document.metadata.get("year", "")))
-    found = found or _YEAR.search(document.text, 0, min(references, _FIRST_LINES))
+    found = found or _YEAR.search(text, 0, min(references, _FIRST_LINES))
     return signs_of.recency(int(found.group()), _THIS_YEAR).value if found else _UNKNOWN

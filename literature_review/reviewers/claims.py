@@ -16,6 +16,7 @@ from typing import Any
 from literature_review.models import Claim, Document, PaperFile, Passage, Proposal, claim_id
 from literature_review.ports import StageContext
 from literature_review.reviewers.passages import context_of
+from literature_review.text.hidden import blank_out
 from literature_review.text.quotes import QuoteIndex, QuoteMatch, readable
 
 LONGEST_REASON = 500
@@ -39,6 +40,7 @@ class QuoteDesk:
 
     def __post_init__(self) -> None:
         self._index = QuoteIndex(self.document.text)
+        self._seen = blank_out(self.document.text, ((span.start, span.end) for span in self.document.hidden))
 
     def claims(self, proposals: Iterable[Proposal], known: Collection[str] = ()) -> tuple[Claim, ...]:
         """Pending claims, each place once, in the order proposed; none whose id is in `known`."""
@@ -78,7 +80,7 @@ class QuoteDesk:
     def _place(self, proposal: Proposal, match: QuoteMatch) -> tuple[str, dict[str, Any]]:
         start, end = match
         key = claim_id(self.paper, proposal.sub_requirement, start, end)
-        self.contexts[key] = list(context_of(self.document.text, start, end))
+        self.contexts[key] = list(context_of(self._seen, start, end))
         return key, {
             "paper": self.paper,
             "sub_requirement": proposal.sub_requirement,

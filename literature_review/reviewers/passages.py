@@ -42,4 +42,6 @@ def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
     if ends is None and high < len(text):
         stop -= len(text[end:high]) - len(_behind_first_space(text[end:high][::-1]))
     piece = text[begins:stop]
+    if not piece.strip():
+        return start, end
     return begins + len(piece) - len(piece.lstrip()), stop - (len(piece) - len(piece.rstrip()))

@@ -61,6 +61,15 @@ def test_hidden_text_is_told_of_and_never_quoted() -> None:
     assert RESULT not in json.dumps(result.record)
 
 
+def test_hidden_text_beside_a_quote_is_no_part_of_its_context() -> None:
+    start = TEXT.index("Staff liked")
+    text = document(hidden=[HiddenText(start, start + 5, "tiny")])
+    result = journal_reviewer.run(context(ToldBackend([Proposal("S1", COMPLAINTS, 0.9, "x")]), text))
+    ((before, after),) = result.record["contexts"].values()
+    assert before.endswith("12.3% (p < 0.001).")
+    assert after.startswith("liked the new system")
+
+
 def test_what_was_turned_down_becomes_passages_with_page_and_reason() -> None:
     told = ToldBackend(turned_down=[Proposal("S2", RESULT, 0.21, "speaks of something else")] * 2)
     result = journal_reviewer.run(context(told))

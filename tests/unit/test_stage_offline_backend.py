@@ -203,6 +203,15 @@ def test_text_that_cannot_be_seen_is_neither_proposed_nor_turned_down() -> None:
         assert "6.4 against 6.9" not in proposal.quote
 
 
+def test_text_that_cannot_be_seen_teaches_no_short_forms_and_reports_no_results() -> None:
+    order = "We call a shorter sleep duration engine wear (EW); EW was significant (p < 0.001). "
+    text = TRIAL.replace("Evening tea shortened", order + "EW was the same. Evening tea shortened")
+    start = text.index(order)
+    findings = found(ENGINES, text=trial(text, (HiddenText(start, start + len(order), "white"),)))
+    assert findings.coverage["E"] == found(ENGINES).coverage["E"]
+    assert findings.proposals == ()
+
+
 def test_quotes_are_the_paper_s_own_words() -> None:
     for proposal in found(SLEEP, WEIGHT, MOOD).proposals:
         assert proposal.start is not None
