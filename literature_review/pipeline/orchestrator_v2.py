@@ -952,9 +952,11 @@ class _Journal:
         os.lseek(self._descriptor, self._end, os.SEEK_SET)
 
     def _flush(self, flush: Callable[[int], object]) -> None:
-        self.trusted = False
-        flush(self._descriptor)
-        self.trusted = True
+        try:
+            flush(self._descriptor)
+        except BaseException:
+            self.trusted = False
+            raise
 
     def close(self) -> None:
         """Give the descriptor back; the file stays."""
@@ -1404,10 +1406,12 @@ class _Writer:
         return []
 
     def drop_retired(self) -> None:
-        """A JSON file holds all that is in them."""
+        """A JSON file holds all that is in them, and in any that an interrupt left behind."""
         for journal in self.retired:
             journal.close()
             _remove(journal.path)
+        for name in _journals_of(self.path) if self.journal is None else ():
+            _remove(name)
         _flush_folder(self.path)
         self.retired = []
 
@@ -1824,7 +1828,7 @@ class CheckpointManagerV2:
 
     def _keep_folding(self) -> None:
         """The fold thread: fold when it is time; end when nothing is left to fold."""
-        while not self._closing.wait(max(self._fold_due - self._clock(), 0.0)):
+        while not self._closing.wait(min(max(self._fold_due - self._clock(), 0.0), _LONGEST_SLEEP)):
             try:
                 self._fold(self._folded + 1)
                 self._fold_failed = False
@@ -2098,7 +2102,7 @@ class _Batch:
         self.pending: dict[int, Any] = {}
         self.read = 0
         self.smallest = self.window = 2 * owner.max_workers
-        self.adapted = time.monotonic()
+        self.adapted, self.adapt_at = time.monotonic(), self.window  # when, and after how many papers
         self.threads: list[threading.Thread] = []
         self.workers: list[_ProcessWorker] = []
         self.stop = threading.Event()
@@ -2125,8 +2129,8 @@ class _Batch:
                 if not pending:
                     break
                 index, result, kind = done.get() if not done.empty() else self._wait()
-                if index in pending:
-                    del pending[index]
+                if pending.pop(index, self) is not self and self.read - len(pending) >= self.adapt_at:
+                    self._adapt(time.monotonic())
                 if kind == "fatal":
                     raise result["error"]
                 if kind != "wake":
@@ -2161,18 +2165,18 @@ class _Batch:
             self.read += 1
             if len(self.threads) < self.owner.max_workers:
                 self._start_worker()
-            if self.read % self.window == 0:
-                self._adapt(time.monotonic())
             if not done.empty():
                 return
 
     def _adapt(self, now: float) -> None:
-        """A window's worth has been read: a larger one if that went fast, a smaller one if slowly."""
-        took, self.adapted = now - self.adapted, now
-        if took < 0.005:
+        """A window's worth has been handed out: a larger one if that took under 0.1 ms a paper, a smaller one
+        if it took long."""
+        took, self.adapted = (now - self.adapted) / self.window, now
+        if took < 0.0001:
             self.window = min(self.window * 2, 64 * self.smallest)
-        elif took > 0.05:
+        elif took > 0.0005:
             self.window = max(self.window // 2, self.smallest)
+        self.adapt_at = self.read - len(self.pending) + self.window
 
     def _wait(self) -> tuple[int, Record, str]:
         """The next result; a wake-up after a signal, or from time to time where there is a cancel event."""

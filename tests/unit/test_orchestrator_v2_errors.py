@@ -119,9 +119,9 @@ def test_client_libraries_network_errors_are_known_by_module_and_name() -> None:
 
 
 def test_the_cause_decides_where_the_error_itself_says_nothing() -> None:
-    error = RuntimeError("reading failed: no such file")
-    error.__cause__ = TimeoutError()
-    assert classify(error) is TRANSIENT
+    with pytest.raises(RuntimeError) as caught:
+        raise RuntimeError("reading failed: no such file") from TimeoutError()
+    assert classify(caught.value) is TRANSIENT
 
 
 def test_what_was_being_handled_counts_least_and_not_if_suppressed() -> None:

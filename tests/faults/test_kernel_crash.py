@@ -1,0 +1,461 @@
+"""The checkpoint after kill -9, loss of power, and damage: what was acknowledged is there, or the damage is named."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from literature_review.pipeline import orchestrator_v2
+from literature_review.pipeline.orchestrator_v2 import (
+    CheckpointDamagedError,
+    CheckpointError,
+    CheckpointLockedError,
+    CheckpointManagerV2,
+)
+
+pytestmark = pytest.mark.fault
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def python(script: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def spin(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+UPDATES = """
+import os, sys, threading
+from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
+checkpoint = CheckpointManagerV2(sys.argv[1], fold_after=0.01)
+checkpoint.load()
+def work(name):
+    for step in range(100_000):
+        checkpoint.update_paper_status(f"{name}-{step % 50}", "in_progress", [f"s{step}"])
+        os.write(1, f"{name} {step}\\n".encode())
+threads = [threading.Thread(target=work, args=(f"{sys.argv[2]}{n}",)) for n in range(3)]
+for thread in threads: thread.start()
+work(sys.argv[2] + "main")
+"""
+
+
+def test_what_was_acknowledged_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
+    """Twenty rounds over one file: each loads what the one before left, and goes on."""
+    file = tmp_path / "c.json"
+    acknowledged: dict[str, int] = {}
+    chance = random.Random(7)
+    for round_number in range(20):
+        process = python(UPDATES, str(file), f"r{round_number}")
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.03))
+        process.kill()
+        output = process.communicate()[0]
+        assert process.returncode == -signal.SIGKILL
+        for line in output.splitlines():
+            name, _, step = line.partition(" ")
+            if step.isdigit():
+                acknowledged[name] = int(step)  # the last line may be cut
+        checkpoint = CheckpointManagerV2(file)
+        assert checkpoint.load() is True
+        papers = checkpoint.data["papers"]
+        for name, last in acknowledged.items():
+            for number in range(max(0, last - 49), last + 1):
+                assert f"s{number}" in papers[f"{name}-{number % 50}"]["stages"]
+    assert acknowledged
+    with checkpoint:
+        checkpoint.update_paper_status("last", "completed")
+    assert os.listdir(tmp_path) == ["c.json"]
+
+
+def test_a_journal_without_its_json_file_is_enough(tmp_path: Path) -> None:
+    """Killed before the first fold: what was acknowledged lies in the journal alone, and load() is True."""
+    script = UPDATES.replace("fold_after=0.01", "fold_after=0.01, clock=lambda: 0.0").replace(
+        "checkpoint.load()", "checkpoint._fold_due = 1e9"
+    )
+    process = python(script, str(tmp_path / "c.json"), "x")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "c.json").exists()
+    checkpoint = CheckpointManagerV2(tmp_path / "c.json")
+    assert checkpoint.load() is True
+    assert checkpoint.get_incomplete_papers()
+
+
+def test_a_journal_in_which_nothing_was_acknowledged_is_no_run(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    checkpoint = CheckpointManagerV2(file, fold_after=1e9)
+    checkpoint._fold_due = float("inf")
+    checkpoint._begin()
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    checkpoint.close()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    for name, content in left.items():
+        (tmp_path / name).write_bytes(content)
+    again = CheckpointManagerV2(file)
+    assert again.load() is False
+    again.update_paper_status("p", "completed")
+    again.close()
+    assert os.listdir(tmp_path) == ["c.json"]
+
+
+# A journal as a crash leaves it, cut and changed at every byte
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look again at once, where a reader would give a writer a moment before it calls a file damaged."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> tuple[Path, Path, bytes, list[int]]:
+    """A checkpoint with a JSON file of one paper and a journal of four batches, as kill -9 leaves them.
+
+    The file, the journal, the journal's bytes up to its last record, and where each batch ends.
+    """
+    file = tmp_path / "c.json"
+    checkpoint = CheckpointManagerV2(file, fold_after=1e9)
+    checkpoint._fold_due = float("inf")
+    checkpoint.update_paper_status("folded", "completed")
+    checkpoint.save()
+    checkpoint._fold_due = float("inf")
+    (journal,) = tmp_path.glob("c.json.journal-*")
+    ends = [len(journal.read_bytes().rstrip(b"\0"))]
+    for number in range(4):
+        if number == 2:
+            checkpoint.note_paper_status("with 2", "failed", error="x" * 700)
+        checkpoint.update_paper_status(f"p{number}", "in_progress", ["a"])
+        ends.append(len(journal.read_bytes().rstrip(b"\0")))
+    saved = {path: path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".lock"}
+    checkpoint.close()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    for path, content in saved.items():
+        path.write_bytes(content)
+    return file, journal, saved[journal][: ends[-1]], ends
+
+
+def seen(file: Path) -> int:
+    """How many of the four batches a manager loads."""
+    checkpoint = CheckpointManagerV2(file)
+    assert checkpoint.load() is True
+    papers = checkpoint.data["papers"]
+    assert "folded" in papers
+    count = sum(f"p{number}" in papers for number in range(4))
+    assert all(f"p{number}" in papers for number in range(count))
+    return count
+
+
+def whole_batches(ends: list[int], length: int) -> int:
+    return sum(end <= length for end in ends[1:])
+
+
+def test_cut_at_every_byte_the_last_batch_is_dropped_and_those_before_are_there(
+    crashed: tuple[Path, Path, bytes, list[int]],
+) -> None:
+    file, journal, data, ends = crashed
+    for length in range(len(data) + 1):
+        journal.write_bytes(data[:length])
+        assert seen(file) == whole_batches(ends, length)
+
+
+def test_zeroed_from_every_byte_on_the_last_batch_is_dropped(crashed: tuple[Path, Path, bytes, list[int]]) -> None:
+    """A file that was filled with zeros ahead is not shorter after a crash: its last record ends in zeros."""
+    file, journal, data, ends = crashed
+    for length in range(ends[-2], len(data)):
+        journal.write_bytes(data[:length] + bytes(len(data) - length + 4_096))
+        assert seen(file) == 3
+    journal.write_bytes(data + bytes(4_096))
+    assert seen(file) == 4
+
+
+@pytest.mark.parametrize("sector", [0, 1])
+def test_a_last_batch_of_which_a_sector_did_not_get_to_the_disk_is_dropped(
+    crashed: tuple[Path, Path, bytes, list[int]], sector: int
+) -> None:
+    """Sectors are written in any order: the first of the batch may be missing, and the rest be there."""
+    file, journal, data, ends = crashed
+    at = ends[2]  # the third batch spans more than two sectors; let it be the last
+    edges = [at, *range((at // 512 + 1) * 512, ends[3], 512), ends[3]]
+    start, stop = edges[sector], edges[sector + 1]
+    journal.write_bytes(data[:start] + bytes(stop - start) + data[stop : ends[3]] + bytes(4_096))
+    assert seen(file) == 2
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("change", [0xFF, 0x01, 0x80])
+def test_a_byte_changed_anywhere_is_named_and_nothing_is_destroyed(
+    crashed: tuple[Path, Path, bytes, list[int]], change: int
+) -> None:
+    """The last record too, its length, its checksum and its end mark."""
+    file, journal, data, _ = crashed
+    rest = bytes(2_000)
+    for position in range(len(data)):
+        changed = bytearray(data)
+        changed[position] ^= change
+        journal.write_bytes(bytes(changed) + rest)
+        with pytest.raises(CheckpointDamagedError) as caught:
+            CheckpointManagerV2(file).load()
+        assert caught.value.path == str(journal)
+        assert str(journal) in str(caught.value)
+        assert 0 <= caught.value.offset <= position
+        assert "Put back a copy" in str(caught.value)
+    assert journal.read_bytes() == bytes(changed) + rest
+
+
+def test_a_byte_changed_in_the_zeros_behind_loses_nothing(crashed: tuple[Path, Path, bytes, list[int]]) -> None:
+    file, journal, data, _ = crashed
+    for distance in (0, 1, 15, 16, 17, 600):
+        journal.write_bytes(data + bytes(distance) + b"\x01" + bytes(600))
+        with contextlib.suppress(CheckpointDamagedError):
+            assert seen(file) == 4
+
+
+def test_an_acknowledged_record_that_was_zeroed_before_others_is_damage(
+    crashed: tuple[Path, Path, bytes, list[int]],
+) -> None:
+    file, journal, data, ends = crashed
+    for start, stop in [(ends[1], ends[2]), (ends[1], ends[1] + 16), (ends[2], ends[3]), (0, ends[0])]:
+        journal.write_bytes(data[:start] + bytes(stop - start) + data[stop:] + bytes(4_096))
+        with pytest.raises(CheckpointDamagedError):
+            CheckpointManagerV2(file).load()
+
+
+def test_an_unfinished_record_is_cut_off_before_anything_is_appended(
+    crashed: tuple[Path, Path, bytes, list[int]],
+) -> None:
+    file, journal, data, ends = crashed
+    journal.write_bytes(data[: ends[3] + 30] + bytes(4_096))
+    checkpoint = CheckpointManagerV2(file)
+    assert checkpoint.load()
+    checkpoint.update_paper_status("new", "completed")
+    beside = CheckpointManagerV2(file)
+    assert beside.load()
+    assert list(beside.data["papers"]) == ["folded", "p0", "p1", "with 2", "p2", "new"]
+    checkpoint.close()
+    assert os.listdir(file.parent) == ["c.json"]
+
+
+def test_a_crash_between_the_new_json_file_and_the_end_of_the_old_journal_changes_nothing(
+    crashed: tuple[Path, Path, bytes, list[int]],
+) -> None:
+    """Replaying a journal over the file that already holds it is harmless; a later journal comes after it."""
+    file, journal, data, _ = crashed
+    first = CheckpointManagerV2(file)
+    assert first.load()
+    expected = first.data
+    first.update_run(status="x")
+    first.close()
+    journal.write_bytes(data)
+    again = CheckpointManagerV2(file)
+    assert again.load()
+    assert again.data["papers"] == expected["papers"]
+    assert again.data["status"] == "x"
+
+
+def test_a_record_cut_in_the_middle_of_a_series_of_journals_is_damage(
+    crashed: tuple[Path, Path, bytes, list[int]],
+) -> None:
+    file, journal, data, ends = crashed
+    later = journal.with_name("c.json.journal-9")
+    journal.write_bytes(data[:-3])
+    later.write_bytes(data[: ends[0]])
+    assert seen(file) == 3
+    later.write_bytes(data)
+    with pytest.raises(CheckpointDamagedError):
+        CheckpointManagerV2(file).load()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_json_file_cut_at_any_byte_is_named(crashed: tuple[Path, Path, bytes, list[int]]) -> None:
+    file, journal, _, _ = crashed
+    whole = file.read_bytes()
+    for length in range(1, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        with pytest.raises(CheckpointDamagedError, match=r"c\.json is damaged"):
+            CheckpointManagerV2(file).load()
+    assert journal.exists()
+
+
+# Two processes
+
+
+HOLD = """
+import sys
+from literature_review.pipeline.orchestrator_v2 import *
+{before}
+checkpoint = CheckpointManagerV2(sys.argv[1])
+checkpoint.update_paper_status("held", "in_progress")
+{after}
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def holder(file: Path, before: str = "", after: str = "") -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD.format(before=before, after=after), str(file)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    assert line == "ready"
+    return process
+
+
+def test_a_second_process_that_writes_is_told_who_holds_it_and_may_read(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    process = holder(file)
+    reader = CheckpointManagerV2(file)
+    assert reader.load() is True
+    assert reader.get_incomplete_papers() == ["held"]
+    with pytest.raises(CheckpointLockedError, match=str(process.pid)) as caught:
+        reader.update_paper_status("p", "completed")
+    assert caught.value.pid == process.pid
+    assert not isinstance(caught.value, OSError)
+    assert reader.get_paper_status("p") is None
+    with pytest.raises(CheckpointLockedError):
+        CheckpointManagerV2(file).save()
+    process.communicate("")
+    assert os.listdir(tmp_path) == ["c.json"]
+    reader.update_paper_status("p", "completed")
+    reader.close()
+    assert list(json.loads(file.read_text())["papers"]) == ["held", "p"]
+
+
+@pytest.mark.parametrize("before", ["", "orchestrator_v2 = sys.modules[CheckpointManagerV2.__module__]; "
+                                    "orchestrator_v2.fcntl = None"], ids=["flock", "without fcntl"])  # fmt: skip
+def test_death_releases_the_lock(tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if before:
+        monkeypatch.setattr(orchestrator_v2, "fcntl", None)
+    file = tmp_path / "c.json"
+    process = holder(file, before)
+    checkpoint = CheckpointManagerV2(file)
+    with pytest.raises(CheckpointLockedError, match=str(process.pid)):
+        checkpoint.update_paper_status("p", "completed")
+    process.kill()
+    process.communicate()
+    assert checkpoint.load()
+    checkpoint.update_paper_status("p", "completed")
+    checkpoint.close()
+    assert os.listdir(tmp_path) == ["c.json"]
+
+
+CHILD = """
+import os, time
+readable, writable = os.pipe()
+if os.fork() == 0:
+    try:
+        checkpoint.update_paper_status("child", "completed")
+        os.write(2, b"the child could write")
+    except CheckpointError as error:
+        os.write(1, f"{type(error).__name__}\\n".encode())
+    os.write(1, f"{os.getpid()}\\n".encode())
+    os.close(1)
+    os.write(writable, b"done")
+    time.sleep(60)
+    os._exit(0)
+os.read(readable, 4)
+"""
+
+
+def test_a_forked_child_cannot_write_and_holds_nothing_when_its_parent_is_dead(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", HOLD.format(before="", after=CHILD), str(file)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = {process.stdout.readline().strip() for _ in range(3)}
+    child = next(int(line) for line in lines if line.isdigit())
+    try:
+        assert "CheckpointLockedError" in lines
+        process.kill()
+        process.wait()
+        checkpoint = CheckpointManagerV2(file)
+        assert checkpoint.load()
+        checkpoint.update_paper_status("p", "completed")
+        checkpoint.close()
+        assert list(json.loads(file.read_text())["papers"]) == ["held", "p"]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.communicate()
+
+
+def test_a_lock_that_was_removed_meanwhile_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Who waited at the file that the former holder then removed looks again, and locks the new one."""
+    lock_path = tmp_path / "c.json.lock"
+    opened: list[int] = []
+    real = orchestrator_v2._WriterLock._open
+
+    def removed_under_us(self: orchestrator_v2._WriterLock, path: str) -> int:
+        descriptor = real(self, path)
+        opened.append(descriptor)
+        if len(opened) == 1:
+            lock_path.unlink()
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orchestrator_v2._WriterLock, "_open", removed_under_us)
+        lock = orchestrator_v2._WriterLock(str(tmp_path / "c.json"))
+    assert len(opened) == 2
+    assert lock_path.read_text() == str(os.getpid())
+    lock.release()
+    assert not lock_path.exists()
+
+
+def test_without_fcntl_a_lock_of_ones_own_or_of_nobody_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator_v2, "fcntl", None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    for content in (b"", str(os.getpid()).encode(), b"999999999"):
+        (tmp_path / "c.json.lock").write_bytes(content)
+        with CheckpointManagerV2(tmp_path / "c.json") as checkpoint:
+            checkpoint.update_paper_status("p", "completed")
+
+
+def test_a_normal_exit_leaves_only_the_json_file(tmp_path: Path) -> None:
+    process = holder(tmp_path / "c.json")
+    process.communicate("")
+    assert process.returncode == 0
+    assert os.listdir(tmp_path) == ["c.json"]
+
+
+def test_reading_beside_a_busy_writer_always_sees_a_whole_state(tmp_path: Path) -> None:
+    process = python(UPDATES, str(tmp_path / "c.json"), "x")
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        counts = []
+        for _ in range(30):
+            reader = CheckpointManagerV2(tmp_path / "c.json")
+            assert reader.load() is True
+            counts.append(sum(len(record["stages"]) for record in reader.data["papers"].values()))
+        assert counts == sorted(counts)
+        with pytest.raises(CheckpointError):
+            reader.update_paper_status("p", "completed")
+    finally:
+        process.kill()
+        process.communicate()

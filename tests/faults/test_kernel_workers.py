@@ -1,0 +1,193 @@
+"""Worker processes: one that dies fails the paper that killed it, errors come back as plain data, the rest go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from literature_review.pipeline import orchestrator_v2
+from literature_review.pipeline.orchestrator_v2 import (
+    CheckpointManagerV2,
+    ParallelPipelineCoordinator,
+    SimpleQuotaManager,
+)
+
+from .kernel_tasks import Explosive, Unloadable, process
+
+pytestmark = pytest.mark.fault
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(papers: list[Any], **options: Any) -> list[dict[str, Any]]:
+    return ParallelPipelineCoordinator(2, **options).process_papers_parallel(papers, process, use_threads=False)
+
+
+def test_papers_run_in_processes_of_their_own_and_quota_and_checkpoint_stay_with_the_parent(tmp_path: Path) -> None:
+    quota = SimpleQuotaManager(100)
+    with CheckpointManagerV2(tmp_path / "c.json") as checkpoint:
+        results = run(["a", "b", "c"], quota_manager=quota, checkpoint_manager=checkpoint)
+        assert [result["paper"] for result in results] == ["a", "b", "c"]
+        assert {result["parent"] for result in results} == {os.getpid()}
+        assert os.getpid() not in {result["pid"] for result in results}
+        assert list((checkpoint.get_paper_status("b") or {})["stages"]) == ["worked"]
+    assert quota.consumed_count == 3
+    for result in results:
+        with pytest.raises(ProcessLookupError):
+            os.kill(result["pid"], 0)
+
+
+def test_every_kind_of_trouble_in_a_worker_touches_no_other_paper(tmp_path: Path) -> None:
+    """Death, kill -9, errors and results that cannot be pickled or unpickled, SystemExit, Ctrl-C, all in one batch."""
+    papers: list[Any] = [
+        "ok 1", "die", "kill", "unpicklable", "lambda", "explosive", "exit", "signals",
+        f"die once:{tmp_path / 'mark'}", threading.Lock(), Explosive(), "ok 2",
+    ]  # fmt: skip
+    results = run(papers)
+    by_name = {str(paper): result for paper, result in zip(papers, results, strict=True)}
+    failed = {str(paper) for paper, result in zip(papers, results, strict=True) if result["status"] != "success"}
+    expected = {"die", "kill", "unpicklable", "lambda", "explosive", "exit", str(papers[9]), str(papers[10])}
+    assert failed == expected
+    assert "exit code 7" in by_name["die"]["error"]
+    assert "exit code -9" in by_name["kill"]["error"]
+    assert by_name["die"]["error_type"] == "unknown"
+    assert by_name["unpicklable"]["error"] == "cannot come back"
+    assert "unpickled" in by_name["explosive"]["error"]
+    for paper, result in zip(papers, results, strict=True):
+        assert result["paper"] is paper or result["paper"] == paper
+
+
+def test_a_fault_that_every_paper_would_meet_stops_a_batch_in_processes_too() -> None:
+    results = ParallelPipelineCoordinator(1).process_papers_parallel(
+        [f"auth:{number}" for number in range(8)], process, use_threads=False
+    )
+    assert [result["status"] for result in results] == ["error"] * 3 + ["not_started"] * 5
+
+
+def test_a_function_that_cannot_be_sent_is_refused_before_anything_starts() -> None:
+    with pytest.raises(TypeError, match="top level of a module"):
+        ParallelPipelineCoordinator().process_papers_parallel(["a"], lambda paper: {}, use_threads=False)
+
+
+def test_a_function_that_no_worker_can_load_ends_the_batch_and_says_so() -> None:
+    with pytest.raises(RuntimeError, match="cannot load the function"):
+        ParallelPipelineCoordinator(2).process_papers_parallel(["a", "b"], Unloadable(), use_threads=False)
+
+
+def test_a_worker_that_dies_while_it_starts_ends_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orchestrator_v2, "_serve_papers", os._exit)
+    with pytest.raises(RuntimeError, match="ended while starting"):
+        run(["a"])
+
+
+def test_a_worker_loop_answers_until_the_parent_closes_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's side, here in a thread: its signals and its parent are not ours to touch."""
+    import pickle
+
+    monkeypatch.setattr(orchestrator_v2, "_obey_parent_only", lambda: None)
+    ours, theirs = Pipe()
+    worker = threading.Thread(target=orchestrator_v2._serve_papers, args=(theirs,))
+    worker.start()
+    ours.send_bytes(pickle.dumps((process, orchestrator_v2.ErrorClassifier)))
+    assert ours.recv_bytes() == b""
+    ours.send_bytes(pickle.dumps("paper"))
+    result, shared = pickle.loads(ours.recv_bytes())
+    assert (result["status"], shared) == ("success", False)
+    ours.send_bytes(b"no pickle")
+    result, shared = pickle.loads(ours.recv_bytes())
+    assert (result["status"], result["paper"]) == ("error", None)
+    ours.close()
+    worker.join(10)
+    assert not worker.is_alive()
+    theirs.close()
+
+
+def script(tmp_path: Path, body: str) -> subprocess.Popen[str]:
+    path = tmp_path / "script.py"
+    path.write_text(body)
+    return subprocess.Popen(
+        [sys.executable, str(path)], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+BODY = """
+import os
+from literature_review.pipeline.orchestrator_v2 import ParallelPipelineCoordinator
+print("top", flush=True)
+def work(paper):
+    return {{"status": "success", "value": paper * 2}}
+{call}
+"""
+CALL = "print([r['value'] for r in ParallelPipelineCoordinator(2).process_papers_parallel([1, 2], work, {})])"
+
+
+def test_a_script_without_its_guard_is_told_so_and_not_run_again(tmp_path: Path) -> None:
+    process_ = script(tmp_path, BODY.format(call=CALL.format("use_threads=False")))
+    output, errors = process_.communicate(timeout=60)
+    assert output.split() == ["top"]
+    assert process_.returncode == 1
+    assert "script.py" in errors.splitlines()[-1]
+    assert '`if __name__ == "__main__":`' in errors.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "if __name__ == '__main__':\n    " + CALL.format("use_threads=False"),
+        "def main():\n    " + CALL.format("use_threads=False") + "\nif __name__ == '__main__':\n    main()",
+        CALL.format("use_threads=True"),
+    ],
+    ids=["guarded", "guarded main()", "threads"],
+)
+def test_a_script_with_its_guard_or_with_threads_works(tmp_path: Path, call: str) -> None:
+    process_ = script(tmp_path, BODY.format(call=call))
+    output, errors = process_.communicate(timeout=60)
+    assert "[2, 4]" in output, errors
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+SLEEPING = """
+import sys
+from literature_review.pipeline.orchestrator_v2 import ParallelPipelineCoordinator
+from tests.faults.kernel_tasks import process
+if __name__ == "__main__":
+    ParallelPipelineCoordinator(1, grace=0.1).process_papers_parallel(["sleep:mark"], process, use_threads=False)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_workers_end_with_their_parent_even_in_the_middle_of_a_paper(tmp_path: Path, how: int) -> None:
+    process_ = script(tmp_path, SLEEPING)
+    mark = tmp_path / "mark"
+    wait_for(lambda: mark.exists() and mark.read_text() != "")
+    worker = int(mark.read_text())
+    assert is_alive(worker)
+    process_.send_signal(how)
+    _, errors = process_.communicate(timeout=30)
+    if how != signal.SIGKILL:
+        assert errors.splitlines()[-1].startswith("KeyboardInterrupt")
+    wait_for(lambda: not is_alive(worker))

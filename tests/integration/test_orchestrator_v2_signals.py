@@ -1,0 +1,209 @@
+"""The kernel's classes together, in processes of their own: a batch, an interrupt, and the resume after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from literature_review.pipeline.orchestrator_v2 import (
+    CheckpointManagerV2,
+    ErrorClassifier,
+    ParallelPipelineCoordinator,
+    RetryHelper,
+    SimpleQuotaManager,
+)
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_quota_retry_classifier_checkpoint_and_coordinator_together(tmp_path: Path) -> None:
+    """Papers that fail once for a passing reason succeed and count as retried; a permanent fault fails at once."""
+    file = tmp_path / "run" / "checkpoint.json"
+    quota = SimpleQuotaManager(rate=1000, per_seconds=1)
+    attempts: dict[str, int] = {}
+    with CheckpointManagerV2(file) as checkpoint:
+
+        def review(paper: str) -> dict[str, Any]:
+            def call() -> str:
+                attempts[paper] = attempts.get(paper, 0) + 1
+                if paper.startswith("busy") and attempts[paper] == 1:
+                    raise ConnectionError("dropped")
+                if paper.startswith("missing"):
+                    raise FileNotFoundError(paper)
+                return "text"
+
+            RetryHelper.retry_with_backoff(
+                call,
+                error_classifier=ErrorClassifier,
+                on_retry=lambda *_: checkpoint.increment_retries(paper),
+                sleep=lambda _: None,
+            )
+            return {"status": "success", "stages_completed": ["journal_reviewer"]}
+
+        papers = [f"{kind}-{number}" for number in range(10) for kind in ("fine", "busy", "missing")]
+        coordinator = ParallelPipelineCoordinator(4, quota, checkpoint)
+        results = coordinator.process_papers_parallel(papers, review)
+    assert coordinator.get_stats() == {
+        "total_processed": 30, "successful": 20, "failed": 10, "skipped": 0, "retries": 10
+    }  # fmt: skip
+    assert {r["error_type"] for r in results if r["status"] == "error"} == {"permanent"}
+    assert quota.get_stats()["consumed_count"] == 30
+    document = json.loads(file.read_text())
+    assert document["stats"] == {
+        "total_papers": 30, "completed_papers": 20, "failed_papers": 10, "retries": 10
+    }  # fmt: skip
+    again = CheckpointManagerV2(file)
+    assert again.load()
+    resumed = ParallelPipelineCoordinator(4, quota, again)
+    assert {r["status"] for r in resumed.iter_papers_parallel(papers[:3], review)} == {"skipped", "error"}
+    again.close()
+
+
+BATCH = """
+import os, sys, threading, time
+from literature_review.pipeline.orchestrator_v2 import *
+checkpoint = CheckpointManagerV2("c.json", fold_after=1e6)
+checkpoint.load()
+gate = threading.Event()
+def work(paper):
+    if paper.startswith("stuck"):
+        print("stuck", flush=True)
+        time.sleep(60)
+    if paper.startswith("soon"):
+        time.sleep(0.2)
+    return {"status": "success", "stages_completed": ["s"]}
+papers = ["a", "b", "soon", "stuck"] + [f"rest-{n}" for n in range(20)]
+coordinator = ParallelPipelineCoordinator(2, checkpoint_manager=checkpoint, grace=float(sys.argv[2]))
+try:
+    if sys.argv[1] == "list":
+        coordinator.process_papers_parallel(papers, work)
+    else:
+        for result in coordinator.iter_papers_parallel(papers, work): pass
+except KeyboardInterrupt:
+    import json
+    print(json.dumps(json.load(open("c.json"))["papers"]), flush=True)
+    raise
+"""
+
+
+def start(tmp_path: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["list", "iterator"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_is_finished_and_the_rest_can_be_resumed(
+    tmp_path: Path, how: signal.Signals, form: str
+) -> None:
+    """Nothing new starts, the paper that ends within the grace is recorded, the JSON file is up to date when the
+    interrupt is raised again, and the program ends although one paper is stuck."""
+    process = start(tmp_path, BATCH, form, "0.6")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "stuck\n"
+    began = time.monotonic()
+    process.send_signal(how)
+    output, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert errors.splitlines()[-1].startswith("KeyboardInterrupt")
+    assert process.returncode == -signal.SIGINT
+    told = json.loads(output.splitlines()[-1])
+    stages = {paper: record["stage"] for paper, record in told.items()}
+    assert stages["a"] == stages["b"] == stages["soon"] == "completed"
+    assert stages["stuck"] == "in_progress"
+    assert not any(stage == "completed" for paper, stage in stages.items() if paper.startswith("rest-1"))
+    assert os.listdir(tmp_path) == ["c.json"]
+    checkpoint = CheckpointManagerV2(tmp_path / "c.json")
+    assert checkpoint.load()
+    papers = ["a", "b", "soon", "stuck", *(f"rest-{n}" for n in range(20))]
+    results = ParallelPipelineCoordinator(4, checkpoint_manager=checkpoint).process_papers_parallel(
+        papers, lambda paper: {"status": "success"}
+    )
+    assert {result["status"] for result in results if result["paper"] == "stuck"} == {"success"}
+    assert {result["status"] for result in results if result["paper"] == "a"} == {"skipped"}
+    checkpoint.close()
+
+
+def test_a_second_interrupt_ends_the_grace(tmp_path: Path) -> None:
+    process = start(tmp_path, BATCH, "list", "50")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "stuck\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 20
+    assert process.returncode == -signal.SIGINT
+
+
+HANDLER = """
+import signal, sys, time
+from literature_review.pipeline.orchestrator_v2 import *
+def mine(signum, frame):
+    print("handled", flush=True)
+    raise SystemExit(9)
+signal.signal(signal.SIGTERM, mine)
+def work(paper):
+    print("working", flush=True)
+    time.sleep(0.3)
+    return {"status": "success"}
+try:
+    ParallelPipelineCoordinator(1).process_papers_parallel(range(100), work)
+finally:
+    print(signal.getsignal(signal.SIGTERM) is mine, flush=True)
+"""
+
+
+def test_a_handler_of_the_programs_own_is_called_after_the_batch_and_put_back(tmp_path: Path) -> None:
+    process = start(tmp_path, HANDLER)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert output.split()[-2:] == ["handled", "True"]
+    assert process.returncode == 9
+
+
+IGNORED = """
+import signal, os
+from literature_review.pipeline.orchestrator_v2 import *
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+def work(paper):
+    os.kill(os.getpid(), signal.SIGINT)
+    return {"status": "success"}
+print(len(ParallelPipelineCoordinator(1).process_papers_parallel(range(5), work)))
+"""
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
+    process = start(tmp_path, IGNORED)
+    assert process.communicate(timeout=30)[0] == "5\n"
+
+
+def test_in_another_thread_no_handler_is_touched() -> None:
+    import threading
+
+    before = signal.getsignal(signal.SIGINT)
+    results: list[Any] = []
+
+    def work() -> None:
+        coordinator = ParallelPipelineCoordinator(2)
+        results.extend(coordinator.process_papers_parallel(range(10), lambda paper: {"status": "success"}))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(results) == 10
+    assert signal.getsignal(signal.SIGINT) is before
