@@ -113,7 +113,10 @@ def main(argv: list[str] | None = None) -> int:
     methods = list(peers())
     for title, corpus in sets:
         print(f"\n{title}: {len(corpus.texts)} texts, {len(corpus.tasks)} questions")
-        print(f"{'method':22}" + "".join(f"{n:>9}" for n in ("hit@1", "hit@3", "hit@5", "hit@10", "MRR@10", "tight@1", "ms/text")))
+        print(
+            f"{'method':22}"
+            + "".join(f"{n:>9}" for n in ("hit@1", "hit@3", "hit@5", "hit@10", "MRR@10", "tight@1", "ms/text"))
+        )
         for name, rank in methods:
             print(f"{name:22}" + "".join(f"{figure:9.3f}" for figure in measure(corpus, rank)), flush=True)
     return 0

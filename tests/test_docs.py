@@ -45,7 +45,10 @@ def test_the_readme_has_the_two_commands_that_the_gate_runs() -> None:
     "line",
     [
         line
-        for text in [README, (SHARED / "spec" / "guide.md").read_text() if (SHARED / "spec" / "guide.md").exists() else ""]
+        for text in [
+            README,
+            (SHARED / "spec" / "guide.md").read_text() if (SHARED / "spec" / "guide.md").exists() else "",
+        ]
         for body in [*blocks(text, ""), *blocks(text, "bash")]
         for line in body.replace("\\\n", " ").splitlines()
         if re.match(r"(\S*python\S* )pipeline_orchestrator\.py", line.strip())

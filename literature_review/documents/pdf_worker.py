@@ -1,6 +1,7 @@
 """The process in which PDFs are read: whatever a hostile file does happens here, and this can be killed.
 
-    standard input: {"id", "path": its bytes in hexadecimal} ... -> standard output: {"ready"}, then {"id", "document"} or
+    standard input: {"id", "path": its bytes in hexadecimal} ... -> standard output: {"ready"}, then {"id",
+    "document"} or
     {"id", "reason", "message"} for each, in order
 
 It ends when its input ends, also in the middle of a file, ignores Ctrl-C, has a limit of memory where the

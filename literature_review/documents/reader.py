@@ -150,7 +150,8 @@ class PaperReader:
 def read_document(path: str | os.PathLike[str], timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Document:
     """The text of one paper with pages, sections, metadata and hidden runs. Thread-safe.
 
-    `timeout` in seconds, waiting for others that read at the same time not counted. Raises UnreadablePaperError with a `reason` and a line that says what to do. PDFs are
+    `timeout` in seconds, waiting for others that read at the same time not counted. Raises
+    UnreadablePaperError with a `reason` and a line that says what to do. PDFs are
     read by workers that are kept for the next call and end with the program.
     """
     _refuse_timeout(timeout)

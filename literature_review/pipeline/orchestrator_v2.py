@@ -437,7 +437,8 @@ class SimpleQuotaManager:
         return self._wait_for(turn, None if timeout is None else now + timeout)
 
     def get_stats(self) -> dict[str, float]:
-        """``rate``, ``per_seconds``, ``current_allowance`` (tokens, as of now), ``consumed_count``, ``throttle_count``."""
+        """``rate``, ``per_seconds``, ``current_allowance`` (tokens, as of now), ``consumed_count``,
+        ``throttle_count``."""
         with self._lock:
             elapsed = max(self._clock() - self._filled_at, 0.0)
             return {

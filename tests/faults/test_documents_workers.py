@@ -152,9 +152,13 @@ def test_who_waits_for_a_worker_notices_the_deadline(papers: dict[str, str], ope
     stop = threading.Event()
     busy = threading.Thread(target=lambda: _quietly(reader, papers["bad"], Deadline(None, stop)))
     busy.start()
-    with pytest.raises(StageTimeoutError):
+
+    def read_until_all_workers_are_busy() -> None:
         while True:
             reader.read(papers["good"], Deadline(0.2))
+
+    with pytest.raises(StageTimeoutError):
+        read_until_all_workers_are_busy()
     stop.set()
     busy.join(timeout=10)
     assert not busy.is_alive()

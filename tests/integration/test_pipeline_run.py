@@ -163,7 +163,9 @@ def test_the_retry_policy_decides_how_often(
     result, _ = run(tmp_path, stages=own_stage(tmp_path, code, monkeypatch), retry_policy=policy)
     assert result.exit_code == 1
     assert (tmp_path / "calls").read_text() == "x" * calls
-    again, _ = run(tmp_path, RunOptions(resume=True), stages=own_stage(tmp_path, code, monkeypatch), retry_policy=policy)
+    again, _ = run(
+        tmp_path, RunOptions(resume=True), stages=own_stage(tmp_path, code, monkeypatch), retry_policy=policy
+    )
     assert again.worked == ("trial_001.txt",)  # a transient failure is tried again
 
 
@@ -223,7 +225,16 @@ def test_duplicates_in_content_are_counted_once(tmp_path: Path) -> None:
 
 def test_odd_names_are_papers_like_any_other(tmp_path: Path) -> None:
     make_review(tmp_path, papers=0)
-    names = ["with space.txt", "quo'te\".txt", "new\nline.txt", "größe.txt", "-dash.txt", "..dots.txt", "a/b.txt", "c/b.txt"]
+    names = [
+        "with space.txt",
+        "quo'te\".txt",
+        "new\nline.txt",
+        "größe.txt",
+        "-dash.txt",
+        "..dots.txt",
+        "a/b.txt",
+        "c/b.txt",
+    ]
     for number, name in enumerate(names, 10):
         target = tmp_path / "papers" / name
         target.parent.mkdir(exist_ok=True)
@@ -244,7 +255,9 @@ def test_a_link_out_of_the_folder_and_a_circle_harm_nobody(tmp_path: Path) -> No
     assert set(result.failures) == {"out.txt"}
 
 
-def test_a_second_run_on_the_same_checkpoint_is_told_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_on_the_same_checkpoint_is_told_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_review(tmp_path, papers=1, stages=own_stage(tmp_path, SLOW, monkeypatch, after="journal_reviewer"))
     first = start(tmp_path)
     wait_for(tmp_path / "started")
@@ -257,7 +270,8 @@ def test_a_second_run_on_the_same_checkpoint_is_told_of_the_first(tmp_path: Path
 
 
 SLOW = (
-    "import os, time\ndef run(context):\n    open(os.path.join(os.getcwd(), 'started'), 'a').write(context.paper.id + '\\n')\n"
+    "import os, time\ndef run(context):\n    open(os.path.join(os.getcwd(), 'started'),"
+    " 'a').write(context.paper.id + '\\n')\n"
     "    if context.paper.id not in os.environ.get('FAST', ''):\n"
     "        for _ in range(6000):\n            context.deadline.check('slow')\n            time.sleep(0.01)\n"
     "    return StageResult()\n"
@@ -297,7 +311,9 @@ def test_an_interrupt_ends_resumably_with_130(
     assert "Traceback" not in output + errors
     assert checkpoint_of(tmp_path)["status"] == "interrupted"
     (tmp_path / "started").unlink()
-    run = command("--resume", *arguments, cwd=tmp_path, environment={"FAST": "trial_001.txt trial_002.txt trial_003.txt"})
+    run = command(
+        "--resume", *arguments, cwd=tmp_path, environment={"FAST": "trial_001.txt trial_002.txt trial_003.txt"}
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "Resuming run" in run.stdout
     assert "trial_001.txt" not in (tmp_path / "started").read_text()

@@ -142,7 +142,8 @@ def test_capitals_only_and_broken_words_are_read() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["word ", ".", "a1", "A. B. ", "\n", "\n \n", " \t", "(AB) ", "p = ", "[1] ", "1. ", "[", "x@", "中", "et al. A", "if ", "no ",
+    ["word ", ".", "a1", "A. B. ", "\n", "\n \n", " \t", "(AB) ", "p = ", "[1] ", "1. ", "[", "x@", "中",
+    "et al. A", "if ", "no ",
      "1;1 ", "2001;1", "; (a) ", "- ", "University of "],
 )  # fmt: skip
 def test_time_is_linear_in_hostile_texts(unit: str) -> None:
@@ -172,9 +173,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    text=st.text(max_size=600), question=st.text(max_size=80), keywords=st.lists(st.text(max_size=10), max_size=3)
-)
+@given(text=st.text(max_size=600), question=st.text(max_size=80), keywords=st.lists(st.text(max_size=10), max_size=3))
 def test_any_text_and_question_give_spans_inside_the_text_twice_the_same(
     text: str, question: str, keywords: list[str]
 ) -> None:

@@ -68,7 +68,8 @@ def test_a_call_that_waits_sleeps_once_until_its_turn() -> None:
 
 def test_a_fractional_rate_works_and_its_bucket_holds_one() -> None:
     quota, clock = manager(0.5, 10)
-    assert quota.consume() and quota.consume()
+    assert quota.consume()
+    assert quota.consume()
     assert clock.sleeps == [pytest.approx(20.0)]
     with pytest.raises(ValueError, match="at most 1"):
         quota.consume(1.5)
@@ -76,7 +77,8 @@ def test_a_fractional_rate_works_and_its_bucket_holds_one() -> None:
 
 def test_burst_sets_the_capacity() -> None:
     quota, _ = manager(60, 60, burst=5)
-    assert quota.consume(5) and not quota.consume(1, wait=False)
+    assert quota.consume(5)
+    assert not quota.consume(1, wait=False)
 
 
 @pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf")])

@@ -75,7 +75,7 @@ def test_jitter_never_goes_above_the_cap() -> None:
 def test_the_delay_schedule(base: float, factor: float, cap: float, attempts: int, jitter: bool) -> None:
     """min(base * factor**(n-1), max_delay) before attempt n+1, within 20 % with jitter; no exponent overflows."""
     sleeps: list[float] = []
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         retry(
             Flaky(*[OSError()] * attempts), attempts=attempts, base=base, factor=factor, max_delay=cap,
             jitter=jitter, sleep=sleeps.append,
@@ -94,7 +94,7 @@ def test_the_delay_schedule(base: float, factor: float, cap: float, attempts: in
 
 def test_a_thousand_attempts_with_a_large_factor() -> None:
     sleeps: list[float] = []
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         retry(Flaky(*[OSError()] * 1000), attempts=1000, factor=1e6, jitter=False, sleep=sleeps.append)
     assert sleeps[-1] == 60.0
 
@@ -143,10 +143,10 @@ def test_no_wait_is_begun_that_would_reach_the_deadline() -> None:
         now[0] += seconds
 
     func = Flaky(*[OSError()] * 10)
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         retry(func, attempts=10, jitter=False, deadline=4.0, sleep=sleep, clock=lambda: now[0])
     assert (sleeps, func.calls) == ([0.5, 1.0, 2.0], 4)
-    with pytest.raises(OSError, match="^$"):
+    with pytest.raises(OSError, match=r"^$"):
         retry(Flaky(OSError()), base=0, deadline=0, sleep=unwanted_sleep)
 
 

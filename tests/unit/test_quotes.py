@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from literature_review.text.quotes import QuoteIndex, find_quote, quotes_equal, readable
 
 TEXT = (
-    "We enrolled 1,204 adults. Scores were signi\ufb01cantly lower with treat-\nment (\u22125.2 vs. 3.1; p < 0.05) in the "
-    "long-term arm. No difference in re\u00ad\nadmission was found. \u201cQuality of life\u201d rose by 10\u2075 units, "
+    "We enrolled 1,204 adults. Scores were signi\ufb01cantly lower with treat-\nment (\u22125.2 vs. 3.1; p"
+    " < 0.05) in the "
+    "long-term arm. No difference in re\u00ad\nadmission was found. \u201cQuality of life\u201d rose by"
+    " 10\u2075 units, "
     "at 5\u201310 mg/m\u00b2 and 3.5% CO\u2082.\fPatients with COVID-\n19 didn\u2019t improve \u2014 na\u00efve or not."
 )
 
@@ -120,7 +122,9 @@ def test_what_counts_as_the_same(one: str, other: str, equal: bool) -> None:
     assert quotes_equal(other, one) is equal
 
 
-@pytest.mark.parametrize("quote", ["", " \n ", "\u2014 ... !? \u201c\u201d " * 9, "short quote", "a" * 10_001, "\x00" * 60])
+@pytest.mark.parametrize(
+    "quote", ["", " \n ", "\u2014 ... !? \u201c\u201d " * 9, "short quote", "a" * 10_001, "\x00" * 60]
+)
 def test_what_is_no_quote_by_its_length_never_matches(quote: str) -> None:
     assert find_quote(f"before {quote} after", quote) is None
 
@@ -155,9 +159,15 @@ def test_of_several_places_the_one_nearest_to_the_hint_is_found() -> None:
 
 
 def test_scripts_without_spaces_are_quoted_too() -> None:
-    text = "\u60a3\u8005\u306f\u6539\u5584\u3057\u305f\u3002\u526f\u4f5c\n\u7528\u306f\u8a8d\u3081\u3089\u308c\u306a\u304b\u3063\u305f\u3002"
+    text = (
+        "\u60a3\u8005\u306f\u6539\u5584\u3057\u305f\u3002\u526f\u4f5c\n"
+        "\u7528\u306f\u8a8d\u3081\u3089\u308c\u306a\u304b\u3063\u305f\u3002"
+    )
     assert find_quote(text, "\u526f\u4f5c\u7528\u306f\u8a8d\u3081\u3089\u308c\u306a\u304b\u3063\u305f") is not None
-    arabic = "\u0644\u0645 \u062a\u0643\u0646 \u0647\u0646\u0627\u0643 \u0641\u0631\u0648\u0642 \u0630\u0627\u062a \u062f\u0644\u0627\u0644\u0629"
+    arabic = (
+        "\u0644\u0645 \u062a\u0643\u0646 \u0647\u0646\u0627\u0643 "
+        "\u0641\u0631\u0648\u0642 \u0630\u0627\u062a \u062f\u0644\u0627\u0644\u0629"
+    )
     assert find_quote(arabic, arabic[3:]) is not None
 
 

@@ -101,7 +101,9 @@ def test_the_year_that_decided_is_quoted_where_it_stands() -> None:
     assert decision.page == 1
 
 
-@pytest.mark.parametrize(("language", "included"), [("en", True), ("en-GB", True), ("EN", True), ("de", False), ("", True)])
+@pytest.mark.parametrize(
+    ("language", "included"), [("en", True), ("en-GB", True), ("EN", True), ("de", False), ("", True)]
+)
 def test_languages_are_compared_by_their_first_part(language: str, included: bool) -> None:
     decision = screen(document(), Bibliography(language=language), Screening(languages=("en", "fr")))
     assert decision.included is included

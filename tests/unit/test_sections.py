@@ -50,7 +50,10 @@ def test_numbered_headings_follow_their_numbering() -> None:
 
 
 def test_known_words_and_capitals_are_headings() -> None:
-    text = "Abstract\nx\nINTRODUCTION\nx\nMaterials & Methods:\nx\nSTATISTICAL ANALYSIS\nx\nIII. RESULTS\nx\nAcknowledgments\n"
+    text = (
+        "Abstract\nx\nINTRODUCTION\nx\nMaterials & Methods:\nx\nSTATISTICAL "
+        "ANALYSIS\nx\nIII. RESULTS\nx\nAcknowledgments\n"
+    )
     assert outline(text) == [
         ("Abstract", "abstract"),
         ("INTRODUCTION", "introduction"),
@@ -87,7 +90,10 @@ def test_ordinary_lines_are_no_headings(line: str) -> None:
 
 
 def test_an_abstract_that_runs_into_its_text_is_found() -> None:
-    text = "A title\nAbstract—We show that apples help a great deal in most of the patients that were seen at our clinic.\n"
+    text = (
+        "A title\nAbstract—We show that apples help a great deal in most of the patients "
+        "that were seen at our clinic.\n"
+    )
     assert outline(text) == [("Abstract", "abstract")]
 
 

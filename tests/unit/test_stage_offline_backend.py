@@ -154,7 +154,9 @@ def test_the_nearest_passage_is_the_one_that_names_what_was_asked_for() -> None:
 
 
 def test_thresholds_decide_and_so_do_weights() -> None:
-    quote = "Sleep duration was significantly shorter with evening tea than with water: 6.4 against 6.9 hours (p < 0.001)."
+    quote = (
+        "Sleep duration was significantly shorter with evening tea than with water: 6.4 against 6.9 hours (p < 0.001)."
+    )
     assert judged(SLEEP, quote).approved
     assert not judged(SLEEP, quote, covered_at=1.0, partial_at=1.0).approved
     alone = {"relevance": 0.0, "directness": 0.0, "strength": 0.0, "recency": 1.0, "reproducibility": 0.0}

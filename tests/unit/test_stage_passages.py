@@ -15,7 +15,10 @@ TEXTS = st.text("ab .\n!", max_size=900)
 
 def test_the_words_before_and_after_are_on_one_line() -> None:
     start = TEXT.index("was clear")
-    assert context_of(TEXT, start, start + 9) == ("First things first. The result", ", p = 0.04 in both arms. Then came more.")
+    assert context_of(TEXT, start, start + 9) == (
+        "First things first. The result",
+        ", p = 0.04 in both arms. Then came more.",
+    )
 
 
 def test_a_context_begins_and_ends_at_whole_words() -> None:

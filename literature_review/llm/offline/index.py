@@ -39,7 +39,8 @@ class Sentence(NamedTuple):
 
 
 class EvidenceSpan(NamedTuple):
-    """A passage that may answer: characters `start` to `end` of the text; `score` from 0 to 1, comparable in one text."""
+    """A passage that may answer: characters `start` to `end` of the text; `score` from 0 to 1, comparable in
+    one text."""
 
     start: int
     end: int

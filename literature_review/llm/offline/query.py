@@ -13,22 +13,27 @@ MOST_WORDS = 400
 """Words of a question that count; a longer one keeps its first."""
 
 MATCHES = (
-    "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus head", "focus best", "focus reported",
+    "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus head", "focus best",
+    "focus reported",
     "focus results", "rest", "rest reported", "dense",
 )  # fmt: skip
 """Names of what `Query.matches` gives for a place."""
 
 ANSWERS = (
-    "told", "told squared", "anywhere", "pairs there", "pairs anywhere", "whole", "whole squared", "lacks", "rest there",
+    "told", "told squared", "anywhere", "pairs there", "pairs anywhere", "whole", "whole squared", "lacks",
+    "rest there",
     "rest whole", "told and rest",
 )  # fmt: skip
 """Names of what `Query.answers` gives for a text."""
 
 _LIGHT = stem_set(
-    "mean median change changes score scores rate rates level levels incidence number percentage proportion total overall"
-    " time day days week weeks month months year years hour hours minute minutes patient patients participant participants"
+    "mean median change changes score scores rate rates level levels incidence number percentage proportion"
+    " total overall"
+    " time day days week weeks month months year years hour hours minute minutes patient patients"
+    " participant participants"
     " subject subjects group groups difference improvement reduction increase decrease value values measure measures"
-    " baseline treatment outcome result results method methods study studies another risk frequency occurrence ratio index significant significantly concentration"
+    " baseline treatment outcome result results method methods study studies another risk frequency"
+    " occurrence ratio index significant significantly concentration"
 )
 """Words that many outcomes share: they tell little of which one is meant."""
 
@@ -163,7 +168,8 @@ class Query:
         return [*found[:40], self._places[at]]
 
     def _weigh(self, words: _Words) -> dict[str, float]:
-        """Weights that do not favour words the text lacks over rare ones it has; words that all outcomes share, less."""
+        """Weights that do not favour words the text lacks over rare ones it has; words that all outcomes
+        share, less."""
         return {
             term: min(weight, words.lacking) * (0.4 if term in _LIGHT else 1.0) for term, weight in words.weight.items()
         }

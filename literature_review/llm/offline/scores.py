@@ -130,12 +130,17 @@ def recency(year: int | None, this_year: int, half_life: float = 10.0) -> Score:
 
 
 _OPENNESS = (
-    ("registered", re.compile(r"\bNCT\d{6,8}\b|\bISRCTN\s?\d+|[Tt]rial [Rr]egistration|PROSPERO|preregist\w+|pre-registered")),
-    ("data offered", re.compile(r"[Dd]ata (?:are|is|and code are) (?:\w+ )?available|[Dd]ata [Aa]vailability|\bDryad\b|\bZenodo\b|\bfigshare\b|osf\.io")),
+    ("registered", re.compile(r"\bNCT\d{6,8}\b|\bISRCTN\s?\d+|[Tt]rial [Rr]egistration|PROSPERO|preregist\w+"
+        r"|pre-registered")),
+    ("data offered", re.compile(r"[Dd]ata (?:are|is|and code are) (?:\w+ )?available|[Dd]ata [Aa]vailability"
+        r"|\bDryad\b|\bZenodo\b|\bfigshare\b|osf\.io")),
     ("code offered", re.compile(r"github\.com|gitlab\.com|[Cc]ode (?:is|are|availability)|[Ss]ource code")),
-    ("protocol named", re.compile(r"\b(?:study|trial) protocol\b|\b[Pp]rotocol (?:was|is) (?:published|registered|available)|CONSORT|PRISMA|STROBE")),
-    ("sample size told", re.compile(r"\b[nN]\s?=\s?\d+|[Ss]ample size|power (?:analysis|calculation)|\d+ (?:patients|participants|subjects|adults)")),
-    ("statistics told", re.compile(r"[Ss]tatistical (?:analys[ie]s|methods|tests?)|confidence interval|\bCI\b|standard deviation")),
+    ("protocol named", re.compile(r"\b(?:study|trial) protocol\b|\b[Pp]rotocol (?:was|is) (?:published"
+        r"|registered|available)|CONSORT|PRISMA|STROBE")),
+    ("sample size told", re.compile(r"\b[nN]\s?=\s?\d+|[Ss]ample size|power (?:analysis|calculation)"
+        r"|\d+ (?:patients|participants|subjects|adults)")),
+    ("statistics told", re.compile(r"[Ss]tatistical (?:analys[ie]s|methods|tests?)|confidence interval|\bCI\b"
+        r"|standard deviation")),
 )  # fmt: skip
 
 

@@ -24,10 +24,59 @@ _END = re.compile(
     r"|(?<=[\u3002\uff01\uff1f\uff1b])['\"\u2019\u201d\u300d\u300f)]{0,3}"
     r"|(?<=;)\s{1,40}(?=\((?:[a-z]{1,4}|\d{1,2})\)\s))"
 )
-"""Every mark that may end a sentence. It begins with one set of characters, so that the scan skips from mark to mark."""
+"""Every mark that may end a sentence. It begins with one set of characters, so that the scan skips from mark
+to mark."""
 
 _NO_END = frozenset(
-    ["vs", "cf", "al", "eg", "e.g", "ie", "i.e", "Fig", "Figs", "fig", "figs", "Tab", "Tabs", "Ref", "Refs", "ref", "refs", "Eq", "Eqs", "No", "Nos", "no", "nos", "Dr", "Drs", "Prof", "Mr", "Mrs", "Ms", "St", "Inc", "Ltd", "Corp", "Co", "LLC", "Pty", "approx", "ca", "resp", "Suppl", "Vol", "vol", "pp", "Sec", "Art", "Jr", "Sr"]
+    [
+        "vs",
+        "cf",
+        "al",
+        "eg",
+        "e.g",
+        "ie",
+        "i.e",
+        "Fig",
+        "Figs",
+        "fig",
+        "figs",
+        "Tab",
+        "Tabs",
+        "Ref",
+        "Refs",
+        "ref",
+        "refs",
+        "Eq",
+        "Eqs",
+        "No",
+        "Nos",
+        "no",
+        "nos",
+        "Dr",
+        "Drs",
+        "Prof",
+        "Mr",
+        "Mrs",
+        "Ms",
+        "St",
+        "Inc",
+        "Ltd",
+        "Corp",
+        "Co",
+        "LLC",
+        "Pty",
+        "approx",
+        "ca",
+        "resp",
+        "Suppl",
+        "Vol",
+        "vol",
+        "pp",
+        "Sec",
+        "Art",
+        "Jr",
+        "Sr",
+    ]
 )
 _NUMBER = re.compile(r"\(?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-Z])$")
 _OPENER = re.compile(

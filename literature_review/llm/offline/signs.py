@@ -49,7 +49,8 @@ _OWN_WORK = re.compile(
     re.IGNORECASE,
 )
 _PLAN = re.compile(
-    r"\b(?:will \w+|objective:|to find out (?:whether|how|if)|should be studied|aims?(?:ed)? (?:to|of|was)|objectives? (?:of|was|were|is)|purpose (?:of|was)|(?:was"
+    r"\b(?:will \w+|objective:|to find out (?:whether|how|if)|should be studied|aims?(?:ed)? (?:to|of|was)"
+        r"|objectives? (?:of|was|were|is)|purpose (?:of|was)|(?:was"
     r"|were) (?:designed|planned)|we plan"
     r"|is to (?:investigate|evaluate|assess|compare|determine)|to (?:investigate|evaluate|assess"
     r"|determine) (?:the|whether)|future"
@@ -60,7 +61,8 @@ _PLAN = re.compile(
     re.IGNORECASE,
 )
 _HYPOTHESIS = re.compile(
-    r"\b(?:hypothes\w+|we (?:expect|predict|assume|speculate|had hoped|hoped)\w*|may do|it (?:is|was) (?:expected|assumed"
+    r"\b(?:hypothes\w+|we (?:expect|predict|assume|speculate|had hoped|hoped)\w*|may do|it (?:is"
+        r"|was) (?:expected|assumed"
     r"|possible|likely) that|may be"
     r"|might|could (?:be|have)|would be expected|if\b.{0,80}\bwould)\b",
     re.IGNORECASE,
