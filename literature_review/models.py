@@ -18,7 +18,6 @@ from typing import Any
 CLAIM_STATUSES = ("pending", "approved", "rejected")
 STAGE_STATUSES = ("completed", "failed", "skipped")
 PAPER_STATES = ("reviewed", "excluded", "unreadable", "failed", "duplicate", "not_assessed")
-CELL_STATES = ("covered", "partial", "rejected", "not_found", "excluded", "unreadable", "not_assessed")
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
     who asks                    what it asks            who keeps the promise
     pipeline, journal_reviewer  DocumentReader          documents
-    reviewers                   Backend                 llm.offline, llm.prompted
-    llm.prompted                ChatModel               llm.gemini, llm.openai_compatible
-    llm.prompted                CallGate                pipeline.calls
+    reviewers                   Backend                 llm.offline_backend
+    a paid back end             CallGate                pipeline.calls
     pipeline                    ResultStore             storage.database
     sync                        ReviewDatabase          storage.database
     sync                        VersionHistory          storage.version_history
@@ -18,7 +17,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -251,31 +250,6 @@ class Stage(Protocol):
     def run(self, context: StageContext) -> StageResult: ...
 
 
-@dataclass(frozen=True)
-class ModelAnswer:
-    """A chat model's answer: `text` as sent, tokens as the provider counts them."""
-
-    text: str
-    request_id: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    finish_reason: str = "stop"
-
-
-class ChatModel(Protocol):
-    """One provider's chat endpoint, one call per call: no retries of its own. Thread-safe."""
-
-    name: str
-    model: str
-
-    def complete(self, system: str, prompt: str, schema: Mapping[str, Any], timeout: float | None) -> ModelAnswer:
-        """Ask once at temperature 0. `timeout` in seconds for the whole call. Raises the client's own errors,
-        with a status where there is one, and no secret in their text."""
-        ...
-
-    def close(self) -> None: ...
-
-
 class CallGate(Protocol):
     """What every paid call passes: quota, retry with back-off, circuit breaker. Thread-safe."""
 
@@ -286,18 +260,6 @@ class CallGate(Protocol):
         StageTimeoutError when the deadline passes first."""
         ...
 
-    def correct(self, estimated: float, actual: float) -> None:
-        """The call that was charged `estimated` tokens used `actual` ones."""
-        ...
-
     def usage(self) -> Mapping[str, float]:
         """`calls` (attempts made), `retries`, `quota_consumed`, `quota_throttled`."""
         ...
-
-
-def papers_by_state(reviews: Iterable[PaperReview]) -> dict[str, int]:
-    """How many papers are in each state."""
-    counts: dict[str, int] = {}
-    for review in reviews:
-        counts[review.state] = counts.get(review.state, 0) + 1
-    return counts

@@ -88,11 +88,6 @@ class CallGate:
             **options,
         )
 
-    def correct(self, estimated: float, actual: float) -> None:
-        if self._tokens is not None and actual > estimated:
-            missing = min(actual - estimated, self._tokens.get_stats()["rate"])
-            self._tokens.consume(missing, wait=False)
-
     def usage(self) -> Mapping[str, float]:
         with self._lock:
             counts: dict[str, float] = {"calls": self._calls, "retries": self._retries}

@@ -6,24 +6,10 @@ Advisory: a judge may show and weigh them; none of them alone approves a claim.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from .signs import (
-    CITES,
-    COMPARED,
-    HEDGED,
-    HYPOTHESISES,
-    MENTIONS,
-    NEGATES,
-    PLANS,
-    REPORTS,
-    SIGNIFICANT,
-    STATISTIC,
-    in_own_findings,
-    reading,
-)
-from .tokens import content, stem_set, stems
+from .signs import CITES, HYPOTHESISES, MENTIONS, NEGATES, PLANS, REPORTS, in_own_findings, reading
+from .tokens import stem_set, stems
 
 INCREASE, DECREASE, NO_DIFFERENCE, UNKNOWN = "increase", "decrease", "no difference", "unknown"
 
@@ -81,15 +67,6 @@ class Score(NamedTuple):
     reason: str
 
 
-def relevance(span: str, question: str, keywords: Sequence[str] = ()) -> Score:
-    """The share of the asked words (of the keywords, where there are any) that the passage has."""
-    asked = content(stems(" . ".join(keywords))) or content(stems(question))
-    if not asked:
-        return Score(0.0, "the question has no words to look for")
-    there = set(stems(span)).intersection(asked)
-    return Score(len(there) / len(asked), f"{len(there)} of {len(asked)} words asked for")
-
-
 _DIRECT = {REPORTS: 1.0, MENTIONS: 0.5, HYPOTHESISES: 0.2, PLANS: 0.2, CITES: 0.2, NEGATES: 0.0}
 
 
@@ -100,25 +77,6 @@ def directness(span: str, role: str) -> Score:
     value = _DIRECT[read.act] * (1.0 if own else 0.6)
     place = "among the paper's own findings" if own else f"in {role}"
     return Score(value, f"{read.act} {place}" + (f" ({read.reason})" if read.reason else ""))
-
-
-def strength(span: str) -> Score:
-    """How firm the finding is as told: p-value, interval, other statistic, comparison; hedging lowers it."""
-    values = [float(f"0{found['value'].replace(',', '.').lstrip('0')}") for found in _P_VALUE.finditer(span)]
-    words = set(stems(span))
-    if values:
-        least = min(values)
-        score = Score(1.0 if least <= 0.001 else 0.85 if least <= 0.05 else 0.5, f"p {least:g}")
-    elif STATISTIC.search(span):
-        score = Score(0.7, "a statistic is given")
-    elif words & SIGNIFICANT:
-        score = Score(0.6, "significance is told without a figure")
-    elif words & COMPARED:
-        score = Score(0.4, "a comparison without a figure")
-    else:
-        score = Score(0.2, "told without comparison or figure")
-    hedged = sorted(words & HEDGED)
-    return Score(score.value / 2, f"{score.reason}, hedged ({hedged[0]})") if hedged else score
 
 
 def recency(year: int | None, this_year: int, half_life: float = 10.0) -> Score:
