@@ -104,6 +104,7 @@ class PaperBatch:
                 list(papers), lambda name: self._work.process(papers[name], last)
             )
             for result in results:
+                self._state.signals.check()  # a worker may have cancelled the batch because of it
                 self._note(segment, papers[str(result["paper"])], result)
                 progress.step(failed=result["status"] == "error")
         finally:
