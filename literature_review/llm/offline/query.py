@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
-from math import log
+from math import fsum, log
 
 from .places import Place
 from .tokens import content, stem_set, stems
@@ -39,7 +39,10 @@ _LIGHT = stem_set(
 
 
 class _Words:
-    """Words of one kind (the focus, the rest) with their weights in the text."""
+    """Words of one kind (the focus, the rest) with their weights in the text.
+
+    Weights of a set are added by `fsum`: a set has another order in each process, and rounding would follow it.
+    """
 
     def __init__(self, terms: Sequence[str], seen: dict[str, int], places: int) -> None:
         self.terms = frozenset(terms)
@@ -50,7 +53,7 @@ class _Words:
     def share(self, present: frozenset[str]) -> float:
         """The weight of the words present, as a share of those that the text knows."""
         weight = self.weight
-        return sum([weight[term] for term in present]) / self.known
+        return fsum([weight[term] for term in present]) / self.known
 
 
 class Query:
@@ -135,7 +138,7 @@ class Query:
         told = anywhere = 0.0
         told_at = -1
         for i, present in enumerate(self._present):
-            share = sum([weigh[term] for term in present if term in weigh])
+            share = fsum([weigh[term] for term in present if term in weigh])
             if share:
                 anywhere = max(anywhere, share)
                 share *= 0.7 + 0.3 * self._places[i].reports
@@ -154,7 +157,7 @@ class Query:
         # A rest of few or common words says little: it counts as present by half the weight of one unknown word.
         known = 0.5 * self._rest.lacking
         every = sum(rest.values()) + known
-        rest_there = (sum([rest[term] for term in self._present[told_at] if term in rest]) + known) / every
+        rest_there = (fsum([rest[term] for term in self._present[told_at] if term in rest]) + known) / every
         rest_whole = (sum([weight for term, weight in rest.items() if term in self._seen]) + known) / every
         return (
             told, told * told, anywhere, pairs, near, whole, whole * whole, lacks, rest_there, rest_whole,
