@@ -23,7 +23,14 @@ BACKEND_KEYS: dict[str, str | None] = {
     "openai_compatible": "OPENAI_API_KEY",
 }
 BACKEND_QUOTAS = {"gemini": "gemini_api", "openai_compatible": "openai_api"}
-SCORE_WEIGHTS = {"relevance": 0.4, "directness": 0.25, "strength": 0.2, "recency": 0.05, "reproducibility": 0.1}
+SCORE_WEIGHTS = {
+    "relevance": 0.36,
+    "directness": 0.225,
+    "strength": 0.18,
+    "rigour": 0.1,
+    "recency": 0.045,
+    "reproducibility": 0.09,
+}
 
 _DAY, _YEAR = 86_400, 31_536_000
 _MOST = 1e12

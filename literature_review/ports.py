@@ -118,6 +118,10 @@ class Backend(Protocol):
         """Everything that changes its answers: model, prompts, parameters, weights."""
         ...
 
+    def for_paper(self, paper: str) -> Backend:
+        """The same back end, whose calls are booked on this paper (its id)."""
+        ...
+
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
         """Quotes from the document for each sub-requirement, and the nearest that were turned down."""
         ...
@@ -145,11 +149,13 @@ class Backend(Protocol):
 
     def estimate(self, stage: str, characters: int, sub_requirements: int) -> Mapping[str, float]:
         """What the stage is expected to take for one paper of that length: `calls`, `tokens`, `seconds`, and `usd`
-        (absent where the price is unknown)."""
+        (absent where the price is unknown). Where the outcome is open, `calls_low`, `calls_high` and so on bound the
+        range; what has no bounds is exact."""
         ...
 
     def usage(self) -> Mapping[str, float]:
-        """Since the start: `calls`, `retries`, `tokens`, `usd`, `quota_consumed`, `quota_throttled`."""
+        """Since the start: `calls`, `retries`, `tokens`, `quota_consumed`, `quota_throttled`, and `usd` (absent where
+        a price is unknown)."""
         ...
 
     def close(self) -> None:
@@ -253,11 +259,18 @@ class Stage(Protocol):
 class CallGate(Protocol):
     """What every paid call passes: quota, retry with back-off, circuit breaker. Thread-safe."""
 
-    def call(self, ask: Callable[[float | None], T], deadline: Deadline, tokens: float = 0.0) -> T:
+    def call(
+        self,
+        ask: Callable[[float | None], T],
+        deadline: Deadline,
+        tokens: float = 0.0,
+        used: Callable[[T], float] | None = None,
+    ) -> T:
         """Run `ask(timeout in seconds)` when quota and breaker allow, again after transient errors.
 
-        `tokens`: the estimate that is charged to a limit of tokens. Raises the last error of `ask`, or
-        StageTimeoutError when the deadline passes first."""
+        `tokens`: the estimate that is charged to limits of tokens before each attempt; `used(answer)`: what it
+        really took, charged or given back after. Raises the last error of `ask`, StageTimeoutError when the
+        deadline passes first, or BudgetSpentError where the provider's quota for the day is spent."""
         ...
 
     def usage(self) -> Mapping[str, float]:

@@ -110,6 +110,9 @@ class ToldBackend:
     def fingerprint(self) -> str:
         return "told"
 
+    def for_paper(self, paper: str) -> ToldBackend:
+        return self
+
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
         return self.findings
 

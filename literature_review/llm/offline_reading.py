@@ -90,7 +90,10 @@ class Thresholds:
     def from_settings(cls, review: Mapping[str, Any]) -> Thresholds:
         """What the configuration's `review` says, and the engine's fitted numbers where it says nothing."""
         covered, partial = review.get("covered_at"), review.get("partial_at")
-        weights = dict(review.get("score_weights") or DEFAULT_WEIGHTS)
+        given = review.get("score_weights") or DEFAULT_WEIGHTS
+        own = {name: float(given.get(name, 0.0)) for name in DEFAULT_WEIGHTS}  # rigour is for a model to judge
+        total = sum(own.values())
+        weights = {name: weight / total for name, weight in own.items()} if total > 0 else dict(DEFAULT_WEIGHTS)
         covered = COVERED if covered is None else float(covered)
         return cls(covered, min(PARTIAL if partial is None else float(partial), covered), partial is None, weights)
 

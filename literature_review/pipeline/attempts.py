@@ -30,7 +30,7 @@ class StageRunner:
         limits = policy.for_stage(stage.name)
         what = f"{stage.name} of {paper_id}" if paper_id is not None else stage.name
         return RetryHelper.retry_with_backoff(
-            lambda: self._attempt(stage, what, fields),
+            lambda: self._attempt(stage, paper_id, what, fields),
             attempts=limits.max_attempts if policy.enabled else 1,
             base=1.0,
             factor=limits.backoff_base,
@@ -40,8 +40,11 @@ class StageRunner:
             cancel=self._state.cancelled,
         )
 
-    def _attempt(self, stage: LoadedStage, what: str, fields: Mapping[str, Any]) -> StageResult:
+    def _attempt(
+        self, stage: LoadedStage, paper_id: str | None, what: str, fields: Mapping[str, Any]
+    ) -> StageResult:
         state = self._state
+        backend = state.parts.backend
         deadline = Deadline(state.config.stage_timeout, cancelled=state.cancelled)
         given = dict(fields)
         if "read" in given:
@@ -49,7 +52,7 @@ class StageRunner:
         context = StageContext(
             stage=stage.name,
             protocol=state.parts.protocol,
-            backend=state.parts.backend,
+            backend=backend if paper_id is None else backend.for_paper(paper_id),
             log=state.log,
             deadline=deadline,
             output_dir=state.config.output_dir,

@@ -160,7 +160,9 @@ EVERYTHING: dict[str, Any] = {
         "nearest_passages": 0,
         "covered_at": 0.6,
         "partial_at": 0.3,
-        "score_weights": {"relevance": 1, "directness": 1, "strength": 1, "recency": 1, "reproducibility": 0},
+        "score_weights": {
+            "relevance": 1, "directness": 1, "strength": 1, "rigour": 1, "recency": 1, "reproducibility": 0,
+        },
     },
     "stages": [{"name": "extra", "module": "extra", "title": "Extra", "per_paper": True, "after": "judge"}],
 }
@@ -183,7 +185,8 @@ def test_every_key_reaches_its_place() -> None:
     assert config.quota == {"openai_api": Quota(9.0, 60.0, 3.0, 5.0)}
     url = "https://models.example.org/v1"
     assert config.llm == LlmSettings("openai_compatible", "m", url, "MY_KEY", 4.0)
-    weights = {"relevance": 0.25, "directness": 0.25, "strength": 0.25, "recency": 0.25, "reproducibility": 0.0}
+    names = ("relevance", "directness", "strength", "rigour", "recency")
+    weights = {**dict.fromkeys(names, 0.2), "reproducibility": 0.0}
     assert config.review == ReviewSettings(5, 0, 0.6, 0.3, weights)
     assert config.stages[2] == StageSpec("extra", "extra", "Extra", True, "judge")
 
@@ -214,7 +217,7 @@ def test_either_switch_makes_papers_run_concurrently(where: str) -> None:
 def test_weights_are_divided_by_their_sum() -> None:
     weights = parse_config(nested("review.score_weights.relevance", 1)).review.score_weights
     assert sum(weights.values()) == pytest.approx(1)
-    assert weights["relevance"] == pytest.approx(1 / 1.6)
+    assert weights["relevance"] == pytest.approx(1 / 1.64)
     none = nested("review.score_weights", dict.fromkeys(weights, 0))
     assert only(none).startswith("review.score_weights: are all 0")
 
