@@ -70,3 +70,13 @@ class Unloadable:
 
     def __reduce__(self) -> Any:
         return explode, ()
+
+
+class Deadly:
+    """A function that ends whoever unpickles it."""
+
+    def __call__(self, paper: Any) -> dict[str, Any]:
+        return {}
+
+    def __reduce__(self) -> Any:
+        return os._exit, (7,)

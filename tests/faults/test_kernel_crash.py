@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -12,6 +13,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -87,36 +90,49 @@ def test_what_was_acknowledged_survives_kill_9_at_any_moment(tmp_path: Path) -> 
 
 def test_a_journal_without_its_json_file_is_enough(tmp_path: Path) -> None:
     """Killed before the first fold: what was acknowledged lies in the journal alone, and load() is True."""
-    script = UPDATES.replace("fold_after=0.01", "fold_after=0.01, clock=lambda: 0.0").replace(
-        "checkpoint.load()", "checkpoint._fold_due = 1e9"
-    )
+    script = UPDATES.replace("checkpoint.load()", "os.replace = lambda *_: os.kill(os.getpid(), 9)")
     process = python(script, str(tmp_path / "c.json"), "x")
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.kill()
-    process.communicate()
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "c.json").exists()
     checkpoint = CheckpointManagerV2(tmp_path / "c.json")
     assert checkpoint.load() is True
-    assert checkpoint.get_incomplete_papers()
+    papers = checkpoint.data["papers"]
+    for name, step in (line.split() for line in output.splitlines()):
+        assert f"s{step}" in papers[f"{name}-{int(step) % 50}"]["stages"]
 
 
-def test_a_journal_in_which_nothing_was_acknowledged_is_no_run(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("unfolded")
+def test_a_journal_in_which_nothing_was_acknowledged_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes in the first update: whatever is on disk then either holds it or is no run at all."""
     file = tmp_path / "c.json"
-    checkpoint = CheckpointManagerV2(file, fold_after=1e9)
-    checkpoint._fold_due = float("inf")
-    checkpoint._begin()
-    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    checkpoint.close()
-    for path in tmp_path.iterdir():
-        path.unlink()
-    for name, content in left.items():
-        (tmp_path / name).write_bytes(content)
-    again = CheckpointManagerV2(file)
-    assert again.load() is False
-    again.update_paper_status("p", "completed")
-    again.close()
-    assert os.listdir(tmp_path) == ["c.json"]
+    moments: list[dict[str, bytes]] = []
+    real = os.fdatasync
+
+    def watched(descriptor: int) -> None:
+        moments.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", watched)
+        checkpoint = CheckpointManagerV2(file)
+        checkpoint.update_paper_status("first", "in_progress")
+        checkpoint.close()
+    loaded = []
+    for moment in moments:
+        for path in tmp_path.iterdir():
+            path.unlink()
+        for name, content in moment.items():
+            (tmp_path / name).write_bytes(content)
+        again = CheckpointManagerV2(file)
+        loaded.append(again.load())
+        assert again.get_incomplete_papers() == ["first"] * loaded[-1]
+        again.update_paper_status("p", "completed")
+        again.close()
+        assert os.listdir(tmp_path) == ["c.json"]
+    assert False in loaded
 
 
 # A journal as a crash leaves it, cut and changed at every byte
@@ -129,17 +145,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crashed(tmp_path: Path) -> tuple[Path, Path, bytes, list[int]]:
+def crashed(tmp_path: Path, unfolded: None) -> tuple[Path, Path, bytes, list[int]]:
     """A checkpoint with a JSON file of one paper and a journal of four batches, as kill -9 leaves them.
 
     The file, the journal, the journal's bytes up to its last record, and where each batch ends.
     """
     file = tmp_path / "c.json"
-    checkpoint = CheckpointManagerV2(file, fold_after=1e9)
-    checkpoint._fold_due = float("inf")
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("folded", "completed")
     checkpoint.save()
-    checkpoint._fold_due = float("inf")
     (journal,) = tmp_path.glob("c.json.journal-*")
     ends = [len(journal.read_bytes().rstrip(b"\0"))]
     for number in range(4):
@@ -303,8 +317,8 @@ def test_a_json_file_cut_at_any_byte_is_named(crashed: tuple[Path, Path, bytes, 
 
 HOLD = """
 import sys
-from literature_review.pipeline.orchestrator_v2 import *
 {before}
+from literature_review.pipeline.orchestrator_v2 import *
 checkpoint = CheckpointManagerV2(sys.argv[1])
 checkpoint.update_paper_status("held", "in_progress")
 {after}
@@ -344,15 +358,25 @@ def test_a_second_process_that_writes_is_told_who_holds_it_and_may_read(tmp_path
     assert list(json.loads(file.read_text())["papers"]) == ["held", "p"]
 
 
-@pytest.mark.parametrize("before", ["", "orchestrator_v2 = sys.modules[CheckpointManagerV2.__module__]; "
-                                    "orchestrator_v2.fcntl = None"], ids=["flock", "without fcntl"])  # fmt: skip
-def test_death_releases_the_lock(tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if before:
-        monkeypatch.setattr(orchestrator_v2, "fcntl", None)
+def without_fcntl() -> ModuleType:
+    """The kernel as it is imported where there is no fcntl."""
+    spec = importlib.util.spec_from_file_location("kernel_without_fcntl", orchestrator_v2.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "fcntl", None)
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["flock", "without fcntl"])
+def test_death_releases_the_lock(tmp_path: Path, locks: bool) -> None:
+    kernel = orchestrator_v2 if locks else without_fcntl()
     file = tmp_path / "c.json"
-    process = holder(file, before)
-    checkpoint = CheckpointManagerV2(file)
-    with pytest.raises(CheckpointLockedError, match=str(process.pid)):
+    process = holder(file, "" if locks else "sys.modules['fcntl'] = None")
+    checkpoint = kernel.CheckpointManagerV2(file)
+    with pytest.raises(kernel.CheckpointLockedError, match=str(process.pid)):
         checkpoint.update_paper_status("p", "completed")
     process.kill()
     process.communicate()
@@ -405,34 +429,38 @@ def test_a_forked_child_cannot_write_and_holds_nothing_when_its_parent_is_dead(t
 
 def test_a_lock_that_was_removed_meanwhile_is_not_taken_for_one(tmp_path: Path) -> None:
     """Who waited at the file that the former holder then removed looks again, and locks the new one."""
-    lock_path = tmp_path / "c.json.lock"
-    opened: list[int] = []
-    real = orchestrator_v2._WriterLock._open
+    file = tmp_path / "c.json"
+    opened: list[str] = []
+    real = os.open
 
-    def removed_under_us(self: orchestrator_v2._WriterLock, path: str) -> int:
-        descriptor = real(self, path)
-        opened.append(descriptor)
-        if len(opened) == 1:
-            lock_path.unlink()
+    def removed_under_us(path: Any, *arguments: Any, **options: Any) -> int:
+        descriptor = real(path, *arguments, **options)
+        if str(path).endswith(".lock"):
+            opened.append(path)
+            if len(opened) == 1:
+                os.unlink(path)
         return descriptor
 
+    checkpoint = CheckpointManagerV2(file)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(orchestrator_v2._WriterLock, "_open", removed_under_us)
-        lock = orchestrator_v2._WriterLock(str(tmp_path / "c.json"))
+        patch.setattr(os, "open", removed_under_us)
+        checkpoint.update_paper_status("p", "completed")
     assert len(opened) == 2
-    assert lock_path.read_text() == str(os.getpid())
-    lock.release()
-    assert not lock_path.exists()
+    script = "import sys; from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2 as C\n"
+    other = python(script + "C(sys.argv[1]).save()", str(file))
+    assert f"process {os.getpid()}" in other.communicate(timeout=60)[1]
+    checkpoint.close()
+    assert os.listdir(tmp_path) == ["c.json"]
 
 
 def test_without_fcntl_a_lock_of_ones_own_or_of_nobody_is_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator_v2, "fcntl", None)
+    kernel = without_fcntl()
     monkeypatch.setattr(time, "sleep", lambda _: None)
     for content in (b"", str(os.getpid()).encode(), b"999999999"):
         (tmp_path / "c.json.lock").write_bytes(content)
-        with CheckpointManagerV2(tmp_path / "c.json") as checkpoint:
+        with kernel.CheckpointManagerV2(tmp_path / "c.json") as checkpoint:
             checkpoint.update_paper_status("p", "completed")
 
 

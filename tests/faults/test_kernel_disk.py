@@ -15,23 +15,16 @@ from typing import Any
 
 import pytest
 
-from literature_review.pipeline import orchestrator_v2
 from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
 
 pytestmark = pytest.mark.fault
+unfolded = pytest.mark.usefixtures("unfolded")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "c.json"
-
-
-def never_folding(file: Path) -> CheckpointManagerV2:
-    """A manager whose fold thread waits for ever, so that a test decides what happens when."""
-    checkpoint = CheckpointManagerV2(file)
-    checkpoint._fold_due = float("inf")
-    return checkpoint
 
 
 def on_disk(file: Path) -> dict[str, str]:
@@ -68,12 +61,13 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], Failing]:
     return patched
 
 
+@unfolded
 def test_a_failed_flush_raises_and_the_next_update_writes_a_new_file_whole(
     file: Path, fail: Callable[..., Failing]
 ) -> None:
     """A repeated flush may report success for pages that are lost: no append is trusted after a failure."""
     fdatasync, fsync = fail("fdatasync"), fail("fsync")
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("a", "completed")
     fdatasync.times = 1
     with pytest.raises(OSError, match="Input/output"):
@@ -89,9 +83,10 @@ def test_a_failed_flush_raises_and_the_next_update_writes_a_new_file_whole(
     assert os.listdir(file.parent) == ["c.json"]
 
 
+@unfolded
 def test_nothing_is_acknowledged_until_the_new_file_could_be_written(file: Path, fail: Callable[..., Failing]) -> None:
     fdatasync, fsync = fail("fdatasync"), fail("fsync")
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("a", "completed")
     fdatasync.times = 1
     fsync.times = 3
@@ -106,6 +101,7 @@ def test_nothing_is_acknowledged_until_the_new_file_could_be_written(file: Path,
     assert os.listdir(file.parent) == ["c.json"]
 
 
+@unfolded
 @pytest.mark.parametrize("name", ["fsync", "fdatasync", "write", "replace"])
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
 @pytest.mark.parametrize("skip", range(8))
@@ -116,7 +112,7 @@ def test_whichever_call_fails_what_was_acknowledged_stays_readable_and_the_next_
     failing = fail(name, code)
     acknowledged: list[str] = []
     codes: set[int | None] = set()
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     for number in range(6):
         if number == 3:
             failing.times = 0
@@ -140,8 +136,9 @@ def test_whichever_call_fails_what_was_acknowledged_stays_readable_and_the_next_
     assert os.listdir(file.parent) == ["c.json"]
 
 
+@unfolded
 def test_a_short_write_is_cut_back_before_the_next_append(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("a", "completed")
     real = os.write
     written: list[int] = []
@@ -162,8 +159,9 @@ def test_a_short_write_is_cut_back_before_the_next_append(file: Path, monkeypatc
     checkpoint.close()
 
 
+@unfolded
 def test_a_write_of_nothing_is_an_error_and_not_an_endless_loop(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("a", "completed")
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda *_: 0)
@@ -235,10 +233,11 @@ def test_a_new_run_that_cannot_begin_leaves_the_old_one_and_no_lock(file: Path, 
     assert on_disk(file.with_name("c.previous.json")) == {"old": "in_progress"}
 
 
+@unfolded
 def test_a_takeover_that_fails_leaves_the_earlier_manager_able_to_write(
     file: Path, fail: Callable[..., Failing]
 ) -> None:
-    first = never_folding(file)
+    first = CheckpointManagerV2(file)
     first.update_paper_status("a", "completed")
     second = CheckpointManagerV2(file)
     assert second.load()
@@ -344,10 +343,11 @@ def test_an_interrupt_in_the_main_threads_update_leaves_the_other_threads_workin
     assert os.listdir(file.parent) == ["c.json"]
 
 
+@unfolded
 def test_an_interrupt_between_write_and_flush_leaves_no_half_record(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("a", "completed")
 
     def interrupted(descriptor: int) -> None:
@@ -362,9 +362,10 @@ def test_an_interrupt_between_write_and_flush_leaves_no_half_record(
     checkpoint.close()
 
 
+@unfolded
 def test_followers_of_a_failed_batch_all_raise_and_the_next_works(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that wait for a flush which fails each get its error; none hangs, none is acknowledged."""
-    checkpoint = never_folding(file)
+    checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("first", "completed")
     entered, proceed = threading.Event(), threading.Event()
 
@@ -385,16 +386,19 @@ def test_followers_of_a_failed_batch_all_raise_and_the_next_works(file: Path, mo
     threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", failing)
-        patch.setattr(orchestrator_v2, "_replace_file", Failing("replace"))
-        orchestrator_v2._replace_file.times = 10**6  # type: ignore[attr-defined]
+        for name in ("fsync", "replace"):  # a new file written whole would be as good as the flush
+            never = Failing(name)
+            never.times = 10**6
+            patch.setattr(os, name, never)
         threads[0].start()
         entered.wait(10)
         for thread in threads[1:]:
             thread.start()
-        for _ in range(2_000):
-            if len(checkpoint._waiters) == 5:
+        for _ in range(100):  # until all of them wait, as far as can be seen from outside
+            if all(checkpoint.get_paper_status(f"t{number}") for number in range(6)):
                 break
             threading.Event().wait(0.002)
+        threading.Event().wait(0.01)
         proceed.set()
         for thread in threads:
             thread.join(20)
