@@ -2055,11 +2055,10 @@ class ParallelPipelineCoordinator:
         batch = _Batch(self, papers, process_func, use_threads)
         results: list[Record] = []
         early: dict[int, Record] = {}
-        with batch.signals:
-            for index, result in batch.results():
-                early[index] = result
-                while len(results) in early:
-                    results.append(early.pop(len(results)))
+        for index, result in batch.results():
+            early[index] = result
+            while len(results) in early:
+                results.append(early.pop(len(results)))
         return results
 
     def iter_papers_parallel(
@@ -2067,11 +2066,16 @@ class ParallelPipelineCoordinator:
     ) -> Iterator[Record]:
         """The same results as they come, in memory that does not grow with their number.
 
-        Each is in the checkpoint before it is yielded; closing the iterator ends the batch.  SIGTERM is
-        handled while the iterator waits for a result, not while its consumer works on one.
+        Each is in the checkpoint before it is yielded; closing the iterator ends the batch.
+
+        Ctrl-C and SIGTERM are handled from the first ``next()`` until the iterator ends, is closed or
+        collected.  One that comes while the consumer's own code runs starts nothing new either, and the
+        batch ends with it at the next ``next()``, or when the iterator is closed; a handler that the
+        program has is called at once, so Ctrl-C raises KeyboardInterrupt there as ever.  SIGTERM is
+        raised in the consumer's code as a KeyboardInterrupt if it does not come back within ``grace``
+        seconds, or at a second one.
         """
-        batch = _Batch(self, papers, process_func, use_threads)
-        return (result for _, result in batch.results())
+        return _Batch(self, papers, process_func, use_threads).one_by_one()
 
 
 class _Batch:
@@ -2111,7 +2115,10 @@ class _Batch:
         self.abandoned = False  # nobody waits for the workers any more
         self.streak = 0
         self.lock = allocate_lock()  # guards the streak and the reason
-        self.signals = _Signals(self.done)
+        self.signum = 0  # of the signal that ends the batch; 0: none came
+        self.inside = True  # the main thread runs the batch's code, not its consumer's
+        self.ending = False  # it has seen the signal, or ends for another reason
+        self.interrupted = False  # by a signal or another KeyboardInterrupt
         self.checkpoint = None if owner.dry_run else owner.checkpoint
         self.note, self.flush = _notes_of(self.checkpoint)
         self.payload = b""
@@ -2120,37 +2127,54 @@ class _Batch:
 
     # In the caller's thread
 
+    def one_by_one(self) -> Iterator[Record]:
+        """The results as they come, for a consumer whose own code runs in between."""
+        for _, result in self.results():
+            self.inside = False
+            yield result
+            self.inside = True
+
     def results(self) -> Iterator[tuple[int, Record]]:
         """Index and result of each paper as they come; ends the threads whatever happens."""
-        done, pending = self.done, self.pending
         try:
-            while True:
-                if self.reason is None and not self.exhausted:
-                    self._feed()
-                if not pending:
-                    break
-                index, result, kind = done.get() if not done.empty() else self._wait()
-                if pending.pop(index, self) is not self and self.read - len(pending) >= self.adapt_at:
-                    self._adapt(time.monotonic())
-                if kind == "fatal":
-                    raise result["error"]
-                if kind != "wake":
-                    yield index, self._counted(result, kind)
-                elif self.signals.signum:
-                    raise KeyboardInterrupt
-                elif self._is_over():
-                    yield from self._abandon()
-            if self.reason is not None and self.sized:
-                yield from self._rest()
+            _INTERRUPTS.watch(self)
+            yield from self._results()
         except KeyboardInterrupt:
+            self.ending = self.interrupted = True
             self._wind_down("interrupted")
-            self._save()
-            if self.signals.signum:
-                self.signals.raise_again()
             raise
         finally:
-            self._wind_down("ended")
-            self._end_threads()
+            self.ending = self.inside = True
+            try:
+                self._wind_down("ended")
+                if self.interrupted or self.signum:
+                    self._save()
+                self._end_threads()
+            finally:
+                _INTERRUPTS.release(self)
+                if self.interrupted and self.signum:
+                    _INTERRUPTS.raise_again(self.signum)
+
+    def _results(self) -> Iterator[tuple[int, Record]]:
+        done, pending = self.done, self.pending
+        while True:
+            if self.reason is None and not self.exhausted:
+                self._feed()
+            if self.signum:
+                raise KeyboardInterrupt
+            if not pending:
+                break
+            index, result, kind = done.get() if not done.empty() else self._wait()
+            if pending.pop(index, self) is not self and self.read - len(pending) >= self.adapt_at:
+                self._adapt(time.monotonic())
+            if kind == "fatal":
+                raise result["error"]
+            if kind != "wake":
+                yield index, self._counted(result, kind)
+            elif self._is_over():
+                yield from self._abandon()
+        if self.reason is not None and self.sized:
+            yield from self._rest()
 
     def _feed(self) -> None:
         """Read ahead until the window is full or a result is there to be handed out."""
@@ -2166,7 +2190,7 @@ class _Batch:
             self.read += 1
             if len(self.threads) < self.owner.max_workers:
                 self._start_worker()
-            if not done.empty():
+            if self.signum or not done.empty():
                 return
 
     def _adapt(self, now: float) -> None:
@@ -2183,13 +2207,12 @@ class _Batch:
         """The next result; a wake-up after a signal, or from time to time where there is a cancel event."""
         from queue import Empty
 
-        with self.signals:
-            if self.owner.cancel is None:
-                return self.done.get()
-            try:
-                return self.done.get(timeout=0.05)
-            except Empty:
-                return -1, {}, "wake"
+        if self.owner.cancel is None:
+            return self.done.get()
+        try:
+            return self.done.get(timeout=0.05)
+        except Empty:
+            return -1, {}, "wake"
 
     def _is_over(self) -> bool:
         """Has the batch been cancelled, and is the grace over?"""
@@ -2395,47 +2418,82 @@ def _notes_of(checkpoint: Any) -> tuple[Callable[..., object], Callable[[], obje
     return getattr(checkpoint, "update_paper_status", _attempt), lambda: None
 
 
-class _Signals:
-    """Within it Ctrl-C and SIGTERM only set a flag and wake the caller; a second one acts at once."""
+class _Interrupts:
+    """Ctrl-C and SIGTERM while the main thread has batches open: one handler for all of them, in whatever
+    order they begin and end.  It sets their flags and wakes them; a second signal acts at once.
 
-    def __init__(self, queue: SimpleQueue[tuple[int, Record, str]]) -> None:
-        self.signum = 0
-        self._queue = queue
-        self._depth = 0
-        self._former: dict[int, Any] = {}
+    Where no batch is left (one was collected in another thread, where no handler can be put back) the
+    handler puts the former one back and lets that have the signal.
+    """
 
-    def __enter__(self) -> None:
-        self._depth += 1
-        if self._depth > 1 or threading.current_thread() is not threading.main_thread():
+    def __init__(self) -> None:
+        self._batches: list[_Batch] = []
+        self._former: dict[int, Any] = {}  # the handlers that ours stands for
+        self._told = False  # the former handler has had the signal already
+
+    def watch(self, batch: _Batch) -> None:
+        if threading.current_thread() is not threading.main_thread():
             return
         import signal
 
         for signum in (signal.SIGINT, signal.SIGTERM):
             former = signal.getsignal(signum)
-            if former is not None and former is not signal.SIG_IGN:
+            if former not in (None, signal.SIG_IGN, self._handle):
                 self._former[signum] = former
                 signal.signal(signum, self._handle)
+        self._batches.append(batch)
 
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        if self._depth == 0 and self._former:
-            import signal
+    def release(self, batch: _Batch) -> None:
+        if batch in self._batches:
+            self._batches.remove(batch)
+        if not self._batches and threading.current_thread() is threading.main_thread():
+            self._put_back()
 
-            for signum, former in self._former.items():
+    def _put_back(self) -> None:
+        """The former handlers, where ours still stands."""
+        import signal
+
+        for signum, former in self._former.items():
+            if signal.getsignal(signum) == self._handle:
                 signal.signal(signum, former)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum:
-            self.raise_again()
-        self.signum = signum
-        self._queue.put((-1, {}, "wake"))  # a SimpleQueue may be interrupted by itself
+        import signal
 
-    def raise_again(self) -> None:
+        if not self._batches:
+            self._put_back()
+            signal.raise_signal(signum)
+            return
+        again = self._batches[-1].signum
+        for batch in self._batches:
+            batch.signum = signum
+            batch.reason = batch.reason or "interrupted"
+            batch.done.put((-1, {}, "wake"))  # a SimpleQueue may be interrupted by itself
+        self._told = False
+        if again:
+            self.raise_again(signum)
+        from _thread import start_new_thread
+
+        start_new_thread(self._insist, (self._batches[-1], signum))  # which, unlike Thread.start, takes no lock
+        if not self._batches[-1].inside and callable(self._former.get(signum)):
+            self._told = True
+            self._former[signum](signum, frame)
+
+    def _insist(self, batch: _Batch, signum: int) -> None:
+        """Interrupt a consumer, or a source of papers, that has not come back within the grace."""
+        time.sleep(min(batch.owner.grace, _LONGEST_SLEEP))
+        if batch in self._batches and not batch.ending:
+            os.kill(os.getpid(), signum)
+
+    def raise_again(self, signum: int) -> None:
         """What the signal would have done: the former handler first, KeyboardInterrupt if that returns."""
-        former = self._former.get(self.signum)
-        if callable(former):
-            former(self.signum, None)
+        former = self._former.get(signum)
+        if callable(former) and not self._told:
+            former(signum, None)
         raise KeyboardInterrupt
+
+
+_INTERRUPTS = _Interrupts()
 
 
 def _payload_of(process_func: Any, classifier: Any) -> bytes:

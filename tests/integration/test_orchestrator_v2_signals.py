@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +195,6 @@ def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
 
 
 def test_in_another_thread_no_handler_is_touched() -> None:
-    import threading
-
     before = signal.getsignal(signal.SIGINT)
     results: list[Any] = []
 
@@ -207,3 +207,130 @@ def test_in_another_thread_no_handler_is_touched() -> None:
     thread.join()
     assert len(results) == 10
     assert signal.getsignal(signal.SIGINT) is before
+
+
+BETWEEN = """
+import json, os, signal, sys, threading, time
+from literature_review.pipeline.orchestrator_v2 import *
+how = getattr(signal, sys.argv[1])
+checkpoint = CheckpointManagerV2("c.json", fold_after=1e6)
+checkpoint.save()
+before = signal.getsignal(how)
+gate = threading.Event()
+def work(paper):
+    if paper == "late":
+        gate.wait(20)
+    return {"status": "success"}
+results = ParallelPipelineCoordinator(2, checkpoint_manager=checkpoint, grace=float(sys.argv[2])).iter_papers_parallel(
+    ["early", "late"] + [f"rest-{n}" for n in range(500)], work)
+where = "waiting"
+try:
+    for result in results:
+        where = "consumer"
+        gate.set()
+        os.kill(os.getpid(), how)
+        if len(sys.argv) > 3:
+            os.write(1, b"stuck\\n")
+            time.sleep(60)
+        where = "waiting"
+except KeyboardInterrupt:
+    results.close()
+    stages = [record["stage"] for record in json.load(open("c.json"))["papers"].values()]
+    print(where, stages.count("completed"), signal.getsignal(how) is before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "where"), [("SIGTERM", "waiting"), ("SIGINT", "consumer")], ids=["SIGTERM", "Ctrl-C"]
+)
+def test_a_signal_while_the_consumers_code_runs_is_not_lost(tmp_path: Path, how: str, where: str) -> None:
+    """SIGTERM lets the consumer's code finish and ends the batch at the next `next()`; Ctrl-C is raised in that code,
+    as ever. Both bring the JSON file up to date, start nothing new, and put the handlers back."""
+    output, errors = start(tmp_path, BETWEEN, how, "10").communicate(timeout=60)
+    told = output.split()
+    assert (told[0], told[2]) == (where, "True"), errors
+    assert 2 <= int(told[1]) < 100
+    assert os.listdir(tmp_path) == ["c.json"]
+
+
+def test_a_consumer_that_does_not_come_back_after_sigterm_is_interrupted(tmp_path: Path) -> None:
+    """After the grace, or at once by a second signal."""
+    began = time.monotonic()
+    output, errors = start(tmp_path, BETWEEN, "SIGTERM", "0.2", "stays").communicate(timeout=60)
+    assert output.split()[1] == "consumer", errors
+    process = start(tmp_path, BETWEEN, "SIGTERM", "50", "stays")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "stuck\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[0].split()[0] == "consumer"
+    assert time.monotonic() - began < 40
+
+
+def batch_of(papers: Any) -> Any:
+    return ParallelPipelineCoordinator(1).iter_papers_parallel(papers, lambda paper: {"status": "success"})
+
+
+def handlers() -> list[Any]:
+    return [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+
+
+def test_iterators_that_end_in_any_order_leave_the_handlers_that_were_there() -> None:
+    before = handlers()
+    first, second, never = batch_of(range(9)), batch_of(range(9)), batch_of(range(9))
+    assert handlers() == before  # nothing has begun
+    next(first)
+    next(second)
+    ours = handlers()
+    assert ours != before
+    first.close()
+    assert handlers() == ours  # the second still stands
+    del second
+    assert handlers() == before
+    never.close()
+    assert handlers() == before
+
+
+@pytest.fixture
+def seen() -> Iterator[list[int]]:
+    """SIGTERM goes into a list meanwhile."""
+    received: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda signum, _: received.append(signum))
+    yield received
+    signal.signal(signal.SIGTERM, former)
+
+
+def test_an_iterator_that_ends_in_another_thread_leaves_no_handler_that_swallows_signals(seen: list[int]) -> None:
+    """There no handler can be put back; the next signal finds the program's own, and so does the next batch."""
+    before = handlers()
+    for signum in (None, signal.SIGTERM):
+        results = batch_of(range(9))
+        next(results)
+        ender = threading.Thread(target=results.close)
+        ender.start()
+        ender.join()
+        if signum is not None:
+            signal.raise_signal(signum)
+    assert seen == [signal.SIGTERM]
+    assert handlers() == before
+
+
+def test_a_handler_of_the_programs_own_has_a_signal_at_once_in_the_consumers_code_and_only_once(
+    seen: list[int],
+) -> None:
+    results = batch_of(range(1_000))
+    next(results)
+    signal.raise_signal(signal.SIGTERM)
+    assert seen == [signal.SIGTERM]
+    with pytest.raises(KeyboardInterrupt):
+        list(results)
+    assert seen == [signal.SIGTERM]
+
+
+def test_a_handler_that_was_set_meanwhile_is_not_replaced(seen: list[int]) -> None:
+    results = batch_of(range(9))
+    next(results)
+    later: list[int] = []
+    signal.signal(signal.SIGTERM, lambda signum, _: later.append(signum))
+    list(results)
+    signal.raise_signal(signal.SIGTERM)
+    assert (seen, later) == ([], [signal.SIGTERM])
