@@ -31,6 +31,7 @@ PLUGINS: dict[str, dict[str, Plugin]] = {
     },
     "reader": {"standard": Plugin("literature_review.documents:PaperReader")},
     "finder": {"standard": Plugin("literature_review.documents.find:find_papers")},
+    "references": {"standard": Plugin("literature_review.documents.references:ReferenceLibrary")},
     "database": {"sqlite": Plugin("literature_review.storage.database:Database")},
     "history": {"file": Plugin("literature_review.storage.version_history:HistoryFile")},
     "report": {

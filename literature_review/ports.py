@@ -2,6 +2,7 @@
 
     who asks                    what it asks            who keeps the promise
     pipeline, journal_reviewer  DocumentReader          documents
+    pipeline                    References              documents.references
     reviewers                   Backend                 llm.offline_backend
     a paid back end             CallGate                pipeline.calls
     pipeline                    ResultStore             storage.database
@@ -100,6 +101,33 @@ class DocumentReader(Protocol):
 
     def close(self) -> None:
         """End the reading processes."""
+        ...
+
+
+class References(Protocol):
+    """What reference files beside the papers (RIS, BibTeX) say of them. Thread-safe. Never raises for odd entries."""
+
+    @property
+    def used(self) -> Mapping[str, int]:
+        """File -> how many entries it gave."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """A line for each file or entry that gave nothing."""
+        ...
+
+    def digest(self, paper: PaperFile, known: Callable[[], Document | None]) -> str:
+        """Stands for all that is said of the paper; "" where nothing is. `known` gives the paper's text where it
+        was read before; where it was not, and the entry does not name its file, the answer is "" too."""
+        ...
+
+    def completed(self, paper: PaperFile, document: Document, own: Bibliography) -> Bibliography:
+        """`own` with what the paper's entry says in its place, each field with the file that it came from."""
+        ...
+
+    def left_over(self) -> Sequence[str]:
+        """A line for each entry that none of the papers asked about was, and for each paper with several."""
         ...
 
 

@@ -173,6 +173,9 @@ def _find_papers(config: Config) -> PapersFound:
     if not os.path.isdir(config.papers):
         return PapersFound(())
     found = load("finder", "standard")(config.papers, skip=(config.output_dir, config.checkpoint_file))
-    return PapersFound(
-        tuple(found.papers), tuple(found.ignored), {name: str(error) for name, error in found.problems.items()}
-    )
+    papers, ignored = tuple(found.papers), tuple(found.ignored)
+    problems = {name: str(error) for name, error in found.problems.items()}
+    if not found.references:
+        return PapersFound(papers, ignored, problems)
+    references = load("references", "standard")(found.references, [paper.id for paper in papers])
+    return PapersFound(papers, tuple(sorted((*ignored, *references.unused))), problems, references)

@@ -1,6 +1,7 @@
 """Finds the papers below a folder.
 
-    folder -> walk (sorted, hidden names left out) -> by ending: paper | ignored -> SHA-256 -> duplicates named
+    folder -> walk (sorted, hidden names left out) -> by ending: paper -> SHA-256 -> duplicates named
+                                                               | references | ignored
 
 Only regular files are opened. Links are followed where they stay inside the folder and lead into no circle.
 """
@@ -18,6 +19,7 @@ from literature_review.errors import UnreadablePaperError
 from literature_review.models import PaperFile
 
 PAPER_ENDINGS = (".pdf", *TEXT_ENDINGS, *MARKDOWN_ENDINGS)
+REFERENCE_ENDINGS = (".ris", ".bib", ".bibtex")
 OUTPUT_MARKS = ("review.db", "pipeline_checkpoint.json")
 _BLOCK_BYTES = 1024 * 1024
 
@@ -27,17 +29,19 @@ class FoundPapers:
     """What lies below a papers folder, each sorted by id.
 
     `papers` with their digests and duplicates; `ignored`: ids of files that are no papers, and of folders that
-    hold a review's output (with `/` at the end); `problems`: id -> why a paper cannot be opened.
+    hold a review's output (with `/` at the end); `problems`: id -> why a paper cannot be opened; `references`: id
+    and path of the RIS and BibTeX files, unread.
     """
 
     papers: tuple[PaperFile, ...]
     ignored: tuple[str, ...]
     problems: dict[str, UnreadablePaperError]
+    references: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A name that the walk came upon: kind is paper, ignored or problem."""
+    """A name that the walk came upon: kind is paper, references, ignored or problem."""
 
     id: str
     kind: str
@@ -68,7 +72,8 @@ def find_papers(folder: str | os.PathLike[str], skip: Collection[str | os.PathLi
             except OSError as error:
                 problems[one.id] = _not_permitted(error)
     ignored = tuple(one.id for one in found if one.kind == "ignored")
-    return FoundPapers(_with_duplicates(papers), ignored, dict(sorted(problems.items())))
+    references = tuple((one.id, one.path) for one in found if one.kind == "references")
+    return FoundPapers(_with_duplicates(papers), ignored, dict(sorted(problems.items())), references)
 
 
 def _refuse_no_folder(root: str, given: str) -> None:
@@ -115,7 +120,8 @@ def _look_at(root: str, path: str, id_: str, left_out: set[str], above: set[str]
         if real not in above:
             yield from _walk(root, path, id_ + "/", left_out, above | {real})
     elif not is_paper:
-        yield _Found(id_, "ignored")
+        is_references = id_.lower().endswith(REFERENCE_ENDINGS) and stat.S_ISREG(mode)
+        yield _Found(id_, "references", path) if is_references else _Found(id_, "ignored")
     elif not stat.S_ISREG(mode):
         yield _Found(id_, "problem", problem=_no_file())
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from literature_review.models import Bibliography, Document
 
@@ -87,6 +88,14 @@ def identify_document(document: Document) -> Bibliography:
     """Title, authors, year, DOI and language of a document, as far as it tells, each with its source.
 
     Unsure fields stay empty. `language` is an ISO 639-1 code. Never raises for odd text."""
+    front = identify_front(document)
+    language = language_of(document.text)
+    sources = {**front.sources, "language": TEXT} if language else front.sources
+    return replace(front, language=language, sources=sources)
+
+
+def identify_front(document: Document) -> Bibliography:
+    """As `identify_document`, without the language: what the file's fields and its first page say."""
     metadata = document.metadata
     page = document.text[: min(document.pages[0].end if document.pages else 10**9, _FIRST_PAGE_CHARACTERS)]
     page = page if page.strip() else document.text[:_FIRST_PAGE_CHARACTERS]
@@ -94,7 +103,6 @@ def identify_document(document: Document) -> Bibliography:
         "title": _first((good_title(metadata.get("title", "")), FILE), (title_in(page), FIRST_PAGE)),
         "doi": _first((find_doi(metadata.get("doi", "")), FILE), (find_doi(page), FIRST_PAGE)),
         "year": _first(*_years(metadata, page)),
-        "language": _first((language_of(document.text), TEXT)),
     }
     authors, source = _authors(metadata, page, str(found["title"][0] or ""))
     sources = {name: where for name, (value, where) in found.items() if value}
@@ -103,7 +111,6 @@ def identify_document(document: Document) -> Bibliography:
         authors=authors,
         year=int(found["year"][0]) if found["year"][0] else None,
         doi=str(found["doi"][0] or ""),
-        language=str(found["language"][0] or ""),
         sources=sources | ({"authors": source} if authors else {}),
     )
 

@@ -18,6 +18,7 @@ from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
 from literature_review.pipeline.progress import spoken_seconds
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import LoadedStage
+from literature_review.pipeline.summary import tell_references
 from literature_review.plugins import load
 from literature_review.ports import Deadline
 
@@ -55,6 +56,7 @@ class DryRun:
             self._log.warning(f"no papers in {self._config.papers!r} yet: put PDF, text or Markdown files there")
         for name, why in found.problems.items():
             self._log.warning(f"would fail alone: {name}: {why}")
+        tell_references(self._log, found)
         readable = []
         for paper in found.papers:
             why = parts.reader.check(paper.path)

@@ -16,6 +16,7 @@ from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import (
     Backend,
     DocumentReader,
+    References,
     ReportWriter,
     ResultStore,
     ReviewDatabase,
@@ -25,11 +26,13 @@ from literature_review.ports import (
 
 @dataclass(frozen=True)
 class PapersFound:
-    """What lies in the papers folder. `problems`: paper id -> why its file cannot be taken."""
+    """What lies in the papers folder. `problems`: paper id -> why its file cannot be taken; `references`: what
+    reference files there say of the papers, where there are any."""
 
     papers: tuple[PaperFile, ...]
     ignored: tuple[str, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
+    references: References | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.signals import StopSignals
 from literature_review.pipeline.stage_record import StageRecord
 from literature_review.pipeline.stages import LoadedStage, Segment, segments
-from literature_review.pipeline.summary import run_facts, run_result, tell_summary
+from literature_review.pipeline.summary import run_facts, run_result, tell_references, tell_summary
 from literature_review.pipeline.work import PaperWork
 from literature_review.plugins import load
 
@@ -81,7 +81,7 @@ class _Run:
         checkpoint, options = begin_run(config, options, log, parts.stages)
         self._state = RunState(config, options, parts, log, checkpoint, signals)
         per_paper = tuple(stage for stage in parts.stages if stage.spec.per_paper)
-        self._work = PaperWork(self._state, per_paper, redo_of(options, parts.stages))
+        self._work = PaperWork(self._state, per_paper, redo_of(options, parts.stages), self._found.references)
         self._batch = PaperBatch(self._state, self._work, per_paper)
         self._corpus = CorpusStages(self._state, self._work, self._found, per_paper)
         names = [stage.name for stage in parts.stages]
@@ -100,7 +100,7 @@ class _Run:
             status = "failed"
             self._log.error(f"the checkpoint {self._state.config.checkpoint_file} cannot be written: {explain(error)}")
         result = run_result(self._state, self._corpus, self._work, status, time.monotonic() - self._began)
-        tell_summary(self._state, result)
+        tell_summary(self._state, self._found, result)
         return result
 
     def _run_segments(self) -> str:
@@ -138,6 +138,7 @@ class _Run:
         for paper in self._found.papers:
             if paper.duplicate_of is not None:
                 self._log.info(f"{paper.id}: the same file as {paper.duplicate_of}; counted once")
+        tell_references(self._log, self._found)
         if self._found.ignored:
             names = some(self._found.ignored)
             self._log.info(f"{len(self._found.ignored)} files are no papers and are ignored: {names}")

@@ -12,8 +12,10 @@ from literature_review.models import PAPER_STATES, RunResult
 from literature_review.pipeline.corpus import CorpusStages
 from literature_review.pipeline.parts import PapersFound, RunState
 from literature_review.pipeline.progress import spoken_seconds
+from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.work import PaperWork
 
+LINES_TOLD = 50
 EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
@@ -39,7 +41,26 @@ def run_facts(state: RunState, found: PapersFound, work: PaperWork, started_at: 
         "worked": _names(work, worked=True),
         "reused": _names(work, worked=False),
         "ignored_files": list(found.ignored),
+        **_references_used(found),
     }
+
+
+def _references_used(found: PapersFound) -> dict[str, list[str]]:
+    if found.references is None:
+        return {}
+    used = [name for name, count in found.references.used.items() if count]
+    return {"reference_files": used, "references_left_over": list(found.references.left_over())}
+
+
+def tell_references(log: RunLog, found: PapersFound) -> None:
+    """Which reference files are used, and a line for each file or entry that cannot be."""
+    if found.references is None:
+        return
+    for line in found.references.problems:
+        log.warning(line)
+    for name, count in found.references.used.items():
+        if count:
+            log.info(f"{name} is used: {count} {'entry' if count == 1 else 'entries'}")
 
 
 def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: str, seconds: float) -> RunResult:
@@ -72,7 +93,7 @@ def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: s
     )
 
 
-def tell_summary(state: RunState, result: RunResult) -> None:
+def tell_summary(state: RunState, found: PapersFound, result: RunResult) -> None:
     """The lines at the end: papers, claims, retries, quota, cost, time, and where to look."""
     log, papers, claims = state.log, result.papers, result.claims
     states = ", ".join(f"{papers[name]} {name.replace('_', ' ')}" for name in PAPER_STATES if papers[name])
@@ -88,6 +109,11 @@ def tell_summary(state: RunState, result: RunResult) -> None:
         f"Retries: {result.retries}; quota: {result.quota['consumed']:.0f} consumed, "
         f"{result.quota['throttled']:.0f} throttled; cost: {cost}; time: {spoken_seconds(result.seconds)}"
     )
+    left_over = found.references.left_over() if found.references is not None and result.status == "completed" else ()
+    for line in left_over[:LINES_TOLD]:
+        log.warning(line)
+    if len(left_over) > LINES_TOLD:
+        log.warning(f"{len(left_over) - LINES_TOLD} more such entries are named in the JSON report")
     for name, why in result.failures.items():
         log.error(f"Failed: {name}: {why}")
     for what, path in result.outputs.items():

@@ -1,6 +1,6 @@
 """One paper on its way through its stages: what is kept, what is run, what is recorded.
 
-    for each stage:  made_from = digests of content, protocol, back end, reader, stage, earlier results
+    for each stage:  made_from = digests of content, protocol, back end, reader, bibliography, stage, earlier
                      stored result made from the same?  -> used again
                      else  run (deadline, retry)  -> result durable in the store  -> stage marked in the checkpoint
 
@@ -20,11 +20,11 @@ from typing import Any
 
 from literature_review import __version__
 from literature_review.errors import BudgetSpentError, PaperError, StoreError, UnreadablePaperError
-from literature_review.models import Document, PaperFile, StageResult
+from literature_review.models import Bibliography, Document, PaperFile, StageResult
 from literature_review.pipeline.attempts import StageRunner, error_type, explain
 from literature_review.pipeline.parts import RunState
 from literature_review.pipeline.stages import LoadedStage
-from literature_review.ports import Deadline, StoredResult
+from literature_review.ports import Deadline, References, StoredResult
 
 
 class NotAssessedError(PaperError):
@@ -54,8 +54,11 @@ class Redo:
 class PaperWork:
     """Runs papers through per-paper stages. Thread-safe: each paper is walked by one thread at a time."""
 
-    def __init__(self, state: RunState, stages: Sequence[LoadedStage], redo: Redo) -> None:
+    def __init__(
+        self, state: RunState, stages: Sequence[LoadedStage], redo: Redo, references: References | None = None
+    ) -> None:
         self._state = state
+        self._references = references
         self._stages = tuple(stages)
         self._redo = redo
         self._protocol = digest(state.parts.protocol.to_json())
@@ -102,7 +105,7 @@ class PaperWork:
                 return reason
             if reason:
                 outcome.worked = True
-                stored = self._perform(paper, stage, earlier, made_from)
+                stored = self._perform(paper, stage, earlier)
             assert stored is not None
             if stored.result.status == "failed":
                 raise _remembered(stored)
@@ -121,7 +124,7 @@ class PaperWork:
             return ""
         if stored is None:
             return "new"
-        changed = [name for name in made_from if stored.made_from.get(name) != made_from[name]]
+        changed = [name for name in made_from if stored.made_from.get(name, "") != made_from[name]]
         if changed:
             return " and ".join(changed[:-1] if len(changed) > 1 and changed[-1] == "earlier stages" else changed)
         if forced and not self._is_done_in_this_run(paper, stage):
@@ -140,6 +143,7 @@ class PaperWork:
             "protocol": self._protocol,
             "back end": self._backend,
             "reader": self._state.parts.reader.fingerprint(paper.path),
+            "bibliography": self._references.digest(paper, lambda: self._known(paper)) if self._references else "",
             "stage": digest([__version__, stage.name, stage.spec.module, stage.source]),
         }
         if earlier:
@@ -153,9 +157,10 @@ class PaperWork:
         paper: PaperFile,
         stage: LoadedStage,
         earlier: Mapping[str, StoredResult],
-        made_from: Mapping[str, str],
     ) -> StoredResult:
-        """Run the stage with its retries and put the result, or the failure, where it survives."""
+        """Run the stage with its retries and put the result, or the failure, where it survives.
+
+        What it was made from is noted behind it: which entry is the paper's may be known only once it was read."""
         results = {name: stored.result for name, stored in earlier.items()}
         try:
             result = self._run(paper, stage, results)
@@ -166,9 +171,9 @@ class PaperWork:
             raise
         except Exception as error:  # a stage may raise anything; it is recorded and raised again
             if self._state.fatal is None:
-                self._record(paper, stage, made_from, error)
+                self._record(paper, stage, self._made_from(paper, stage, earlier), error)
             raise
-        stored = StoredResult(made_from, result, finished_at=_now())
+        stored = StoredResult(self._made_from(paper, stage, earlier), result, finished_at=_now())
         self._put(paper, stage, stored)
         return stored
 
@@ -179,10 +184,14 @@ class PaperWork:
             paper.id,
             paper=paper,
             read=lambda deadline: lambda wanted: self._read(wanted, deadline),
-            identify=self._state.parts.reader.identify,
+            identify=self._identify,
             claims=claims[-1] if claims else (),
             earlier=results,
         )
+
+    def _identify(self, paper: PaperFile, document: Document) -> Bibliography:
+        own = self._state.parts.reader.identify(paper, document)
+        return own if self._references is None else self._references.completed(paper, document, own)
 
     def _judge_again(
         self, paper: PaperFile, stage: LoadedStage, result: StageResult, results: Mapping[str, StageResult]
@@ -192,10 +201,15 @@ class PaperWork:
         judged = self._run(paper, judge, {**results, stage.name: result})
         return replace(result, claims=judged.claims, passages=result.passages + judged.passages)
 
+    def _known(self, paper: PaperFile) -> Document | None:
+        """The paper's text, where it was read before."""
+        parts = self._state.parts
+        return parts.store.get_document(paper.sha256, parts.reader.fingerprint(paper.path))
+
     def _read(self, paper: PaperFile, deadline: Deadline) -> Document:
         parts = self._state.parts
         reader = parts.reader.fingerprint(paper.path)
-        document = parts.store.get_document(paper.sha256, reader)
+        document = self._known(paper)
         if document is None:
             document = parts.reader.read(paper.path, deadline)
             with self._stopping_where_the_store_fails():

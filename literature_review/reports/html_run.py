@@ -15,8 +15,14 @@ _NAMES = {
     "host": "Host", "version": "Version", "backend": "Back end", "model": "Model", "retries": "Retries",
     "attempts": "Attempts per stage", "quota": "Quota", "cost_usd": "Cost",
 }  # fmt: skip
-_LISTS = {"worked": "paper worked on", "reused": "paper reused", "ignored_files": "file ignored"}
-_PLURALS = {"worked": "papers worked on", "reused": "papers reused", "ignored_files": "files ignored"}
+_LISTS = {
+    "worked": "paper worked on", "reused": "paper reused", "ignored_files": "file ignored",
+    "reference_files": "reference file used", "references_left_over": "reference entry in question",
+}  # fmt: skip
+_PLURALS = {
+    "worked": "papers worked on", "reused": "papers reused", "ignored_files": "files ignored",
+    "reference_files": "reference files used", "references_left_over": "reference entries in question",
+}  # fmt: skip
 
 
 def run(view: ReportView) -> str:
@@ -27,7 +33,7 @@ def run(view: ReportView) -> str:
     if digest:
         facts.append(("Protocol (SHA-256)", f'<code class="id">{shown(digest, 80)}</code>'))
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>\n" for name, value in facts)
-    lists = "".join(_files(name, view.run.get(name) or ()) for name in _LISTS)
+    lists = "".join(_files(name, view.run.get(name) or ()) for name in _LISTS if name in view.run)
     return section("run", "Run", f'<dl class="run">\n{items}</dl>' if facts else "", lists)
 
 

@@ -42,7 +42,8 @@ def test_papers_are_found_by_their_ending_below_the_folder_and_sorted(tmp_path: 
     )
     found = find_papers(tmp_path)
     assert ids(found) == ["a.TXT", "b.pdf", "e.text", "sub/d.markdown", "sub/deep/c.Md"]
-    assert found.ignored == ("f.docx", "no_ending", "refs.bib", "sub/z.ris")
+    assert found.ignored == ("f.docx", "no_ending")
+    assert found.references == tuple((name, str(tmp_path / name)) for name in ("refs.bib", "sub/z.ris"))
     assert found.problems == {}
 
 
@@ -235,4 +236,4 @@ def test_every_file_is_a_paper_or_ignored_or_hidden(tmp_path_factory: pytest.Tem
     put(folder, *names)
     found = find_papers(folder)
     seen = {name for name in os.listdir(folder) if not name.startswith(".")}
-    assert set(ids(found)) | set(found.ignored) == seen
+    assert set(ids(found)) | set(found.ignored) | {name for name, _ in found.references} == seen
