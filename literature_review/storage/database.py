@@ -9,25 +9,22 @@ docs/database.md explains every table, column and view, with questions one can a
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from literature_review.errors import StoreError
 from literature_review.models import Document, PaperReview, ReviewProtocol
 from literature_review.ports import StoredResult
-from literature_review.storage import connection as opening
+from literature_review.sqlite_file import Schema, SqliteFile, from_sql, to_sql
+from literature_review.storage import schema as versions
 from literature_review.storage.encoding import (
     UNREADABLE,
     decode_document,
     decode_result,
     encode_document,
     encode_result,
-    from_sql,
     sql_literal,
-    to_sql,
 )
 from literature_review.storage.review_rows import Row, Table, screening_json, tables_of
 
@@ -59,16 +56,12 @@ def _local_time() -> str:
 class Database:
     """Keeps ports.ResultStore and ports.ReviewDatabase in one SQLite file, `path`.
 
-    Thread-safe: one connection behind one lock, short transactions. Other processes may read at any time; a
-    second writer waits up to `busy_seconds`, then gets a StoreError. (This process must not open the file by
-    other means meanwhile, to hash it, say: closing it again would drop the locks that SQLite holds.) What a
-    method that writes returned from survives `kill -9` and loss of power; what raised changed nothing.
+    Thread-safe; other processes may read at any time. What a method that writes returned from survives `kill -9` and
+    loss of power; what raised changed nothing. Nothing is made before the first write. sqlite_file.SqliteFile says
+    more, and what is raised for a file that is damaged, foreign, newer or held by another writer, for a disk that
+    is full, fails or forbids, and for a Python without SQLite.
 
-    Nothing is made before the first write: constructing, and reading where there is no file, leave no trace.
     `warn` gets a line where the file system forces a slower journal. `now` gives the time of a run.
-
-    Every method raises StoreError for a file that is damaged, foreign, newer or held by another writer, OSError
-    for a disk that is full, fails or forbids, and MissingExtraError for a Python without SQLite.
     """
 
     def __init__(
@@ -79,14 +72,14 @@ class Database:
         warn: Callable[[str], None] = lambda text: None,
         now: Callable[[], str] = _local_time,
     ) -> None:
-        self.path = os.path.abspath(os.fspath(path))
-        self._busy_seconds = busy_seconds
-        self._warn = warn
+        schema = Schema(versions.APPLICATION_ID, versions.migrations, "what it held will be made again")
+        self._file = SqliteFile(path, schema, busy_seconds, warn)
         self._now = now
-        self._lock = threading.Lock()  # guards the three below, and everything done with the connection
-        self._connection: sqlite3.Connection | None = None
-        self._writable = False
-        self._identity: tuple[int, int] | None = None
+
+    @property
+    def path(self) -> str:
+        """The file's absolute path."""
+        return self._file.path
 
     def get_result(self, paper: str, stage: str) -> StoredResult | None:
         """What `stage` left for `paper`, or None.
@@ -95,7 +88,7 @@ class Database:
         absent: SQLite vouches for what it wrote, so something else has been at work in the file, and a person
         should look before the rest of it is trusted.
         """
-        rows = self._rows(_GET_RESULT, (to_sql(paper), to_sql(stage)))
+        rows = self._file.rows(_GET_RESULT, (to_sql(paper), to_sql(stage)))
         try:
             return decode_result(*map(from_sql, rows[0])) if rows else None
         except UNREADABLE as error:
@@ -106,12 +99,12 @@ class Database:
         """Keep a result in place of an earlier one. Raises TypeError where its record is no plain JSON data."""
         made_from, text = encode_result(paper, stage, result)
         values = (paper, stage, made_from, result.result.status, text, result.error_type, result.finished_at)
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute(_PUT_RESULT, [to_sql(value) for value in values])
 
     def get_document(self, sha256: str, reader: str) -> Document | None:
         """The text that `reader` made of the file with these bytes, or None. Raises as `get_result` does."""
-        rows = self._rows(_GET_DOCUMENT, (sha256, to_sql(reader)))
+        rows = self._file.rows(_GET_DOCUMENT, (sha256, to_sql(reader)))
         try:
             return decode_document(rows[0][0]) if rows else None
         except UNREADABLE as error:
@@ -121,7 +114,7 @@ class Database:
     def put_document(self, sha256: str, reader: str, document: Document) -> None:
         """Keep a text that was read, in place of an earlier one."""
         data = encode_document(document)
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             connection.execute(_PUT_DOCUMENT, (sha256, to_sql(reader), data))
 
     def replace_review(self, protocol: ReviewProtocol, reviews: Sequence[PaperReview], run_id: str) -> None:
@@ -131,7 +124,7 @@ class Database:
         row names a paper or sub-requirement that the review does not have; then nothing was changed.
         """
         claims = sum(len(review.claims) for review in reviews)
-        with self._transaction() as connection:
+        with self._file.transaction() as connection:
             changed = sum(
                 _make_equal(connection, table, rows) for table, rows in tables_of(protocol, reviews)
             )
@@ -142,59 +135,13 @@ class Database:
     def close(self) -> None:
         """Fold the log into the file and close it: only review.db remains, unless another process has it open.
         A later call opens it again."""
-        with self._lock:
-            self._disconnect()
+        self._file.close()
 
     def __enter__(self) -> Database:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def _rows(self, sql: str, values: Row) -> list[Any]:
-        """All rows of a query; none where there is no database yet."""
-        with self._lock:
-            if self._connection is None and not os.path.exists(self.path):
-                return []  # without SQLite: a dry run over a new folder does not load it
-            with self._translated():
-                if self._connection is None:
-                    self._connection = opening.open_to_read(self.path, self._busy_seconds)
-                return [] if self._connection is None else self._connection.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated(), opening.transaction(self._writing()) as connection:
-            yield connection
-
-    def _translated(self) -> AbstractContextManager[None]:
-        return opening.translated(self.path, self._busy_seconds)
-
-    def _writing(self) -> sqlite3.Connection:
-        """The connection, made fit for writing. Call with the lock held.
-
-        A file that was moved away or replaced meanwhile would take writes that nobody ever finds again.
-        """
-        if self._connection is None or not self._writable:
-            self._disconnect()
-            self._connection = opening.open_to_write(self.path, self._busy_seconds, self._warn)
-            self._identity, self._writable = self._on_disk(), True
-        elif self._on_disk() != self._identity:
-            raise StoreError(f"{self.path} was moved away or replaced while it was in use; nothing more is "
-                             f"written to it: put it back, or run again for a new one")  # fmt: skip
-        return self._connection
-
-    def _on_disk(self) -> tuple[int, int] | None:
-        try:
-            found = os.stat(self.path)
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _disconnect(self) -> None:
-        connection, self._connection, self._writable = self._connection, None, False
-        if connection is not None:
-            with self._translated():
-                connection.close()
 
     def _unreadable_row(self, where: str, error: Exception) -> StoreError:
         return StoreError(

@@ -1,8 +1,6 @@
 """How records become values of the database, and come back the same.
 
-Text is kept as TEXT, so that people can query it. SQLite takes no lone surrogates (a paper's id has them where
-its file name could not be decoded) and its own functions cut a text at NUL: such a text is kept as a BLOB of
-UTF-8 in which surrogates are let through. A text has one form only, so that comparing and joining works.
+Text is kept as TEXT, so that people can query it, or as a BLOB where SQLite cannot (sqlite_file.to_sql).
 JSON is written the same way, with `ensure_ascii` off: escaped, two lone surrogates would come back as one
 character and move every offset behind them.
 """
@@ -16,27 +14,10 @@ from typing import Any
 
 from literature_review.models import STAGE_STATUSES, Document, StageResult
 from literature_review.ports import StoredResult
+from literature_review.sqlite_file import to_sql
 
 # what a row that cannot be decoded raises: wrong JSON, bytes, compression, keys, shapes or depth
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error)
-
-
-def to_sql(text: str) -> str | bytes:
-    """The value to bind for a text: itself, or bytes where SQLite cannot keep it as TEXT."""
-    if "\0" not in text:
-        if text.isascii():
-            return text
-        try:
-            text.encode()
-            return text
-        except UnicodeEncodeError:
-            pass
-    return text.encode("utf-8", "surrogatepass")
-
-
-def from_sql(value: str | bytes) -> str:
-    """The text that was bound. Raises UnicodeDecodeError where the bytes are not ours."""
-    return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
 
 
 def sql_literal(text: str) -> str:

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from literature_review.models import PaperReview, Passage, ReviewProtocol
-from literature_review.storage.encoding import to_json, to_sql
+from literature_review.sqlite_file import to_sql
+from literature_review.storage.encoding import to_json
 
 Row = tuple[Any, ...]
 

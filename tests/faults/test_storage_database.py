@@ -19,13 +19,14 @@ import pytest
 from literature_review.errors import StoreError
 from literature_review.models import StageResult
 from literature_review.ports import StoredResult
-from literature_review.storage import connection as opening
+from literature_review.sqlite_file import Schema, translated
 from literature_review.storage.database import Database
 from tests.unit.test_storage_database import PROTOCOL, REVIEWS, ask, everything
 
 pytestmark = pytest.mark.fault
 
 ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = Schema(1, lambda: (), "what it held will be made again")
 RESULT = StoredResult({"content": "1"}, StageResult(record={"n": 1}))
 PRELUDE = """
 import os, sys
@@ -229,7 +230,7 @@ def test_no_room_is_an_os_error_and_what_was_kept_stays(path: Path) -> None:
 )
 def test_each_error_of_sqlite_says_what_it_means(text: str, kind: type[Exception], named: str) -> None:
     """The file is named, and the cause is kept."""
-    with pytest.raises(kind, match=named) as raised, opening.translated("/out/review.db", 1.0):
+    with pytest.raises(kind, match=named) as raised, translated("/out/review.db", SCHEMA, 1.0):
         raise sqlite3.OperationalError(text)
     assert "/out/review.db" in str(raised.value)
     assert isinstance(raised.value.__cause__, sqlite3.OperationalError)
@@ -251,7 +252,7 @@ from literature_review.models import StageResult
 from literature_review.ports import StoredResult
 from literature_review.storage.database import Database
 import sqlite3, urllib.parse  # loaded before: the other user may not be able to read this Python's own files
-from literature_review.storage.connection import migrations
+from literature_review.storage.schema import migrations
 migrations()
 os.setuid(65534)
 for work in (lambda: Database(path).put_result("b", "judge", StoredResult({}, StageResult())),

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
+from literature_review import sqlite_file
 from literature_review.errors import MissingExtraError, StoreError
 from literature_review.models import (
     Bibliography,
@@ -36,7 +37,7 @@ from literature_review.models import (
     claim_id,
 )
 from literature_review.ports import StoredResult
-from literature_review.storage import connection as opening
+from literature_review.storage import schema
 from literature_review.storage.database import Database
 
 pytestmark = pytest.mark.unit
@@ -480,7 +481,7 @@ def test_an_empty_file_is_an_empty_database(path: Path) -> None:
 def test_commits_are_flushed_and_references_hold(database: Database) -> None:
     """The settings that the promises rest on, as the connection has them."""
     database.put_result("a", "judge", RESULT)
-    connection = database._connection
+    connection = database._file._connection
     assert connection is not None
     settings = {
         name: connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -491,7 +492,7 @@ def test_commits_are_flushed_and_references_hold(database: Database) -> None:
         "synchronous": 2,
         "foreign_keys": 1,
         "fullfsync": 1,
-        "application_id": opening.APPLICATION_ID,
+        "application_id": schema.APPLICATION_ID,
     }
 
 
@@ -506,7 +507,7 @@ def make(path: Path, sql: str) -> None:
         ("CREATE TABLE theirs (x)", "another program"),
         ("PRAGMA application_id = 7; CREATE TABLE theirs (x)", r"another program \(application id 7\)"),
         ("PRAGMA user_version = 3", "another program"),
-        (f"PRAGMA application_id = {opening.APPLICATION_ID}; PRAGMA user_version = 99", "version 99"),
+        (f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 99", "version 99"),
     ],
 )
 def test_a_foreign_or_newer_database_is_named_and_left_alone(path: Path, tmp_path: Path, sql: str, named: str) -> None:
@@ -639,8 +640,8 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(path: Path, monkey
     """Reading leaves it as it is; the first write runs what it lacks, and every row is still there."""
     with Database(path) as database:
         database.put_result("a", "judge", RESULT)
-    newer = [*opening.migrations(), "CREATE TABLE more (x);\nINSERT INTO more VALUES (';'); -- done;\n"]
-    monkeypatch.setattr(opening, "migrations", lambda: newer)
+    newer = [*schema.migrations(), "CREATE TABLE more (x);\nINSERT INTO more VALUES (';'); -- done;\n"]
+    monkeypatch.setattr(schema, "migrations", lambda: newer)
     with Database(path) as database:
         assert database.get_result("a", "judge") == RESULT
         assert ask(path, "PRAGMA user_version") == [(1,)]
@@ -652,9 +653,9 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(path: Path, monkey
 
 def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is whole or not at all, its number with it."""
-    first = opening.migrations()[0]
+    first = schema.migrations()[0]
     broken = [first, "CREATE TABLE kept (x);", "CREATE TABLE dropped (x);\nINSERT INTO nowhere VALUES (1);"]
-    monkeypatch.setattr(opening, "migrations", lambda: broken)
+    monkeypatch.setattr(schema, "migrations", lambda: broken)
     with pytest.raises(StoreError, match="nowhere"):
         Database(path).put_result("a", "judge", RESULT)
     assert ask(path, "PRAGMA user_version") == [(2,)]
@@ -662,7 +663,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeyp
 
 
 def test_a_migration_that_ends_in_a_statement_is_a_mistake(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "migrations", lambda: ["CREATE TABLE a (x);\nCREATE TABLE b"])
+    monkeypatch.setattr(schema, "migrations", lambda: ["CREATE TABLE a (x);\nCREATE TABLE b"])
     with pytest.raises(ValueError, match="CREATE TABLE b"):
         Database(path).put_result("a", "judge", RESULT)
 
@@ -687,7 +688,7 @@ def test_a_second_writer_that_waits_is_served(path: Path) -> None:
     """The first lets go while the second waits: both writes are there."""
     with Database(path) as first, Database(path) as second:
         first.put_result("a", "judge", RESULT)
-        with first._transaction():
+        with first._file.transaction():
             waiting = threading.Thread(target=second.put_result, args=("b", "judge", RESULT))
             waiting.start()
         waiting.join()
@@ -696,7 +697,7 @@ def test_a_second_writer_that_waits_is_served(path: Path) -> None:
 
 def test_a_reader_sees_the_last_whole_review_while_one_is_written(database: Database, path: Path) -> None:
     database.replace_review(PROTOCOL, REVIEWS, "run-1")
-    with database._transaction() as writing:
+    with database._file.transaction() as writing:
         writing.execute("PRAGMA defer_foreign_keys = ON")
         writing.execute("DELETE FROM claims")
         assert ask(path, "SELECT COUNT(*) FROM claims") == [(2,)]
@@ -707,7 +708,7 @@ def test_an_interrupt_in_a_write_changes_nothing_and_blocks_nobody(database: Dat
     database.put_result("a", "judge", RESULT)
 
     def interrupted() -> None:
-        with database._transaction() as writing:
+        with database._file.transaction() as writing:
             writing.execute("DELETE FROM stage_results")
             raise KeyboardInterrupt
 
@@ -732,8 +733,8 @@ def test_without_shared_memory_a_rollback_journal_serves(
     with Database(path, warn=told.append) as database:
         for number in range(3):
             database.put_result(f"{number}", "judge", RESULT)
-        assert database._connection is not None
-        assert database._connection.execute("PRAGMA synchronous").fetchone() == (3,)
+        assert database._file._connection is not None
+        assert database._file._connection.execute("PRAGMA synchronous").fetchone() == (3,)
         database.replace_review(PROTOCOL, REVIEWS, "run-1")
         assert database.get_result("2", "judge") == RESULT
     assert len(told) == 1
@@ -757,7 +758,7 @@ def test_the_switch_of_the_journal_is_asked_for_until_it_is_free(monkeypatch: py
     monkeypatch.setattr(time, "sleep", slept.append)
 
     def switch(*answers: str, seconds: float = 30.0) -> bool:
-        return opening._in_wal(cast(sqlite3.Connection, Stubborn(*answers)), seconds)
+        return sqlite_file._in_wal(cast(sqlite3.Connection, Stubborn(*answers)), seconds)
 
     assert switch("database is locked", "database is locked", "locking protocol") is False
     assert slept == [0.01, 0.01]

@@ -19,9 +19,9 @@ from literature_review.models import (
     Passage,
     ReviewProtocol,
 )
-from literature_review.storage.connection import APPLICATION_ID, migrations
 from literature_review.storage.database import Database
 from literature_review.storage.review_rows import tables_of
+from literature_review.storage.schema import APPLICATION_ID, migrations
 
 pytestmark = pytest.mark.unit
 
