@@ -60,13 +60,23 @@ class CallRetry:
 class Quota:
     """At most `rate` calls in any window of `per_seconds`, as the provider sees them.
 
-    `burst`: calls that may go out at once, less than `rate`; None is a tenth of it, at least 1.
+    `burst`: calls that may go out at once, less than `rate`; None is a tenth of it, at least 1. None for
+    `tokens_per_minute` and `requests_per_day` is no limit.
     """
 
     rate: float
     per_seconds: float = 60.0
     burst: float | None = None
     tokens_per_minute: float | None = None
+    requests_per_day: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelPrice:
+    """US dollars for a million tokens, each 0 or more."""
+
+    input_usd_per_million: float
+    output_usd_per_million: float
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,9 @@ class LlmSettings:
     """Which back end reads the papers, and how. Times in seconds.
 
     `api_key_env` left out is the back end's usual variable; None says that the server needs no key.
+    `max_input_tokens`: of a paper's text in one question; `max_output_tokens`: of one answer; `budget_usd`: what
+    the answers in the output folder may cost, None for no limit; `prices`: model -> its price, above the
+    program's own table.
     """
 
     backend: str = "offline"
@@ -81,6 +94,10 @@ class LlmSettings:
     base_url: str | None = None
     api_key_env: str | None = ""
     request_timeout: float = 120.0
+    max_input_tokens: int = 8_000
+    max_output_tokens: int = 4_096
+    budget_usd: float | None = None
+    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.api_key_env == "":
@@ -98,6 +115,7 @@ class LlmSettings:
 class ReviewSettings:
     """How the review decides. `covered_at`, `partial_at`: coverage in 0..1; None is the back end's fitted one.
 
+    `votes`: how many votes decide a verdict whose score is at most `borderline` from 0.5; an odd number.
     `score_weights` sum to 1.
     """
 
@@ -105,6 +123,8 @@ class ReviewSettings:
     nearest_passages: int = 3
     covered_at: float | None = None
     partial_at: float | None = None
+    votes: int = 1
+    borderline: float = 0.1
     score_weights: Mapping[str, float] = field(default_factory=lambda: dict(SCORE_WEIGHTS))
 
 
@@ -226,12 +246,17 @@ def _build(data: Any, overrides: Mapping[str, Any] | None, source: str | None, p
         "retry_policy": _retry_policy(settings["retry_policy"]),
         "call_retry": CallRetry(**_own(CallRetry, features["retry"])),
         "quota": {api: Quota(**_own(Quota, quota)) for api, quota in features["quota"].items()},
-        "llm": LlmSettings(**_own(LlmSettings, settings["llm"])),
+        "llm": _llm(settings["llm"]),
         "review": ReviewSettings(**_own(ReviewSettings, settings["review"])),
         "stages": tuple(StageSpec(**row) for row in settings["stages"]),
         "source": source,
     }
     return Config(**{**plain, **built})
+
+
+def _llm(values: Mapping[str, Any]) -> LlmSettings:
+    prices = {model: ModelPrice(**_own(ModelPrice, price)) for model, price in values["prices"].items()}
+    return LlmSettings(**{**_own(LlmSettings, values), "prices": prices})
 
 
 def _own(record: type, values: Mapping[str, Any]) -> dict[str, Any]:

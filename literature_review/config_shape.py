@@ -109,6 +109,13 @@ _QUOTA = Block(
         "per_seconds": Number(60.0, 0, _YEAR, above=True),
         "burst": Number(None, 1, _MOST, nullable=True),
         "tokens_per_minute": Number(None, 0, _MOST, above=True, nullable=True),
+        "requests_per_day": Number(None, 1, _MOST, whole=True, nullable=True),
+    }
+)
+_PRICE = Block(
+    {
+        "input_usd_per_million": Number(REQUIRED, 0, 1_000_000),
+        "output_usd_per_million": Number(REQUIRED, 0, 1_000_000),
     }
 )
 _STAGE = Block(
@@ -171,6 +178,10 @@ SHAPE = Block(
                 "base_url": Text(None, check=_check_url, nullable=True),
                 "api_key_env": Text("", check=_check_key_name, nullable=True),
                 "request_timeout": Number(120.0, 0, _DAY, above=True),
+                "max_input_tokens": Number(8_000, 500, 10_000_000, whole=True),
+                "max_output_tokens": Number(4_096, 64, 1_000_000, whole=True),
+                "budget_usd": Number(None, 0, 1e9, nullable=True),
+                "prices": Each(_PRICE, "model"),
             }
         ),
         "review": Block(
@@ -179,6 +190,8 @@ SHAPE = Block(
                 "nearest_passages": Number(3, 0, 100, whole=True),
                 "covered_at": Number(None, 0, 1, nullable=True),
                 "partial_at": Number(None, 0, 1, nullable=True),
+                "votes": Number(1, 1, 99, whole=True),
+                "borderline": Number(0.1, 0, 0.5),
                 "score_weights": Block({name: Number(weight, 0, 1000) for name, weight in SCORE_WEIGHTS.items()}),
             }
         ),
@@ -214,6 +227,8 @@ def read_settings(
     settings["stages"] = order_stages(settings["stages"], problems)
     _check_stage_names(settings, problems)
     _check_quotas(features["quota"], problems)
+    _check_question_size(settings["llm"], features["quota"], problems)
+    _check_votes(settings["review"], problems)
     _check_thresholds(settings["review"], problems)
     _check_weights(settings["review"], problems)
     _check_key(settings["llm"], problems)
@@ -250,6 +265,23 @@ def _check_quotas(quotas: Mapping[str, Mapping[str, Any]], problems: Problems) -
         if None not in (rate, burst) and burst >= rate:
             wrong = f"must be less than the rate ({rate:g}), not {burst:g}, or the bucket never refills; take it out"
             problems.add(f"v2_features.quota.{api}.burst", wrong)
+
+
+def _check_question_size(
+    llm: Mapping[str, Any], quotas: Mapping[str, Mapping[str, Any]], problems: Problems
+) -> None:
+    """A question larger than the tokens of a minute could never be asked."""
+    api = BACKEND_QUOTAS.get(llm["backend"], "")
+    limit = quotas.get(api, {}).get("tokens_per_minute")
+    if limit is not None and limit < llm["max_input_tokens"]:
+        most = llm["max_input_tokens"]
+        wrong = f"must be at least llm.max_input_tokens ({most:,}), not {limit:,.15g}; raise the one or lower the other"
+        problems.add(f"v2_features.quota.{api}.tokens_per_minute", wrong)
+
+
+def _check_votes(review: Mapping[str, Any], problems: Problems) -> None:
+    if review["votes"] % 2 == 0:
+        problems.add("review.votes", f"must be an odd number, so that votes decide, not {review['votes']}")
 
 
 def _check_thresholds(review: Mapping[str, Any], problems: Problems) -> None:

@@ -24,6 +24,7 @@ from literature_review.config import (
     CallRetry,
     Config,
     LlmSettings,
+    ModelPrice,
     Quota,
     ReviewSettings,
     StageRetry,
@@ -141,7 +142,7 @@ EVERYTHING: dict[str, Any] = {
         "enable_parallel": True,
         "checkpoint_file": "d.json",
         "retry": {"attempts": 1, "base": 0, "factor": 1, "max_delay": 3, "enable_jitter": False},
-        "quota": {"openai_api": {"rate": 9, "burst": 3, "tokens_per_minute": 5}},
+        "quota": {"openai_api": {"rate": 9, "burst": 3, "tokens_per_minute": 900, "requests_per_day": 7}},
         "feature_flags": {
             "enable_parallel_processing": True,
             "enable_quota_management": False,
@@ -154,12 +155,18 @@ EVERYTHING: dict[str, Any] = {
         "base_url": "https://models.example.org/v1",
         "api_key_env": "MY_KEY",
         "request_timeout": 4,
+        "max_input_tokens": 700,
+        "max_output_tokens": 100,
+        "budget_usd": 0,
+        "prices": {"m": {"input_usd_per_million": 0.5, "output_usd_per_million": 2}},
     },
     "review": {
         "claims_per_sub_requirement": 5,
         "nearest_passages": 0,
         "covered_at": 0.6,
         "partial_at": 0.3,
+        "votes": 5,
+        "borderline": 0.2,
         "score_weights": {
             "relevance": 1, "directness": 1, "strength": 1, "rigour": 1, "recency": 1, "reproducibility": 0,
         },
@@ -182,12 +189,14 @@ def test_every_key_reaches_its_place() -> None:
     assert policy.for_stage("extra") == StageRetry(7, 0.0, 1.0)
     assert policy.for_stage("dra") == policy.default == StageRetry(7, 1.5, 9.0)
     assert config.call_retry == CallRetry(1, 0.0, 1.0, 3.0, False)
-    assert config.quota == {"openai_api": Quota(9.0, 60.0, 3.0, 5.0)}
+    assert config.quota == {"openai_api": Quota(9.0, 60.0, 3.0, 900.0, 7)}
     url = "https://models.example.org/v1"
-    assert config.llm == LlmSettings("openai_compatible", "m", url, "MY_KEY", 4.0)
+    assert config.llm == LlmSettings(
+        "openai_compatible", "m", url, "MY_KEY", 4.0, 700, 100, 0.0, {"m": ModelPrice(0.5, 2.0)}
+    )
     names = ("relevance", "directness", "strength", "rigour", "recency")
     weights = {**dict.fromkeys(names, 0.2), "reproducibility": 0.0}
-    assert config.review == ReviewSettings(5, 0, 0.6, 0.3, weights)
+    assert config.review == ReviewSettings(5, 0, 0.6, 0.3, 5, 0.2, weights)
     assert config.stages[2] == StageSpec("extra", "extra", "Extra", True, "judge")
 
 
@@ -349,10 +358,7 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one(data: Any, told: str)
 
 @pytest.mark.parametrize(
     "path",
-    [
-        *("llm.votes", "llm.max_input_tokens", "llm.budget_usd", "llm.prices"),
-        "v2_features.quota.gemini_api.requests_per_day",
-    ],
+    ["llm.votes", "llm.temperature", "llm.budget", "review.budget_usd", "v2_features.quota.gemini_api.tokens_per_day"],
 )
 def test_a_key_without_effect_is_refused_and_not_ignored(path: str) -> None:
     assert any(line.startswith(f"{path}: is not a known key") for line in problems(nested(path, 1)))
@@ -426,6 +432,22 @@ def test_what_looks_like_a_secret_is_never_shown_wherever_it_stands() -> None:
         ("llm.base_url", "http://localhost\\@example.org", "holds a user or a password"),
         ("llm.base_url", "https://example.org/?key=1", "has a query"),
         ("llm.request_timeout", 0, "more than 0"),
+        ("llm.max_input_tokens", 499, "must be a whole number from 500 to 10000000, not 499"),
+        ("llm.max_output_tokens", 4096.0, "must be a whole number, not 4096.0"),
+        ("llm.budget_usd", -0.01, "from 0 to"),
+        ("llm.budget_usd", float("nan"), "is nan, which is no JSON number"),
+        ("llm.prices", [], "must be an object, not a list"),
+        ("llm.prices.m", {"input_usd_per_million": 1}, "output_usd_per_million: is missing; write a number"),
+        ("llm.prices.m", {"input_usd_per_million": -1, "output_usd_per_million": 1}, "from 0 to 1000000, not -1"),
+        ("llm.prices.m.input_usd_per_million", float("nan"), "is nan"),
+        ("llm.prices.m.input_usd_per_million", float("inf"), "is inf"),
+        ("llm.prices", {"": {}}, "is no name for model"),
+        ("review.votes", 2, "must be an odd number, so that votes decide, not 2"),
+        ("review.votes", 0, "from 1 to 99"),
+        ("review.borderline", 0.6, "from 0 to 0.5"),
+        ("v2_features.quota.gemini_api.requests_per_day", 0, "from 1 to"),
+        ("v2_features.quota.gemini_api.requests_per_day", 1.5, "must be a whole number"),
+        ("v2_features.quota.gemini_api.tokens_per_minute", 0, "more than 0"),
         ("retry_policy.per_stage", {"": {}}, "is no name for stage"),
         ("review.covered_at", 1.1, "from 0 to 1"),
         ("review.score_weights.relevance", -1, "from 0"),
@@ -458,6 +480,16 @@ def test_a_bucket_that_never_refills_is_refused(quota: dict[str, Any], told: str
 
 def test_a_rate_of_one_needs_no_burst() -> None:
     assert parse_config({"v2_features": {"quota": {"gemini_api": {"rate": 1}}}}).quota["gemini_api"].rate == 1
+
+
+def test_the_largest_question_fits_into_a_minute() -> None:
+    """Else no question could ever be asked; of an API that is not used nothing is said."""
+    quota = {"quota": {"gemini_api": {"rate": 60, "tokens_per_minute": 7999}}}
+    told = only({"llm": {"backend": "gemini"}, "v2_features": quota})
+    assert "tokens_per_minute: must be at least llm.max_input_tokens (8,000), not 7,999" in told
+    assert parse_config({"v2_features": quota}).llm.max_input_tokens == 8000
+    small = {"backend": "gemini", "max_input_tokens": 7999}
+    assert parse_config({"llm": small, "v2_features": quota}).quota["gemini_api"].tokens_per_minute == 7999
 
 
 def test_two_files_of_the_run_may_not_be_the_same(tmp_path: Path) -> None:
@@ -730,7 +762,7 @@ def test_the_document_has_types_and_defaults_right() -> None:
             assert json.loads(default.strip("`")) == built_in, path
         else:
             assert (default == "required") == (shape.default is REQUIRED), path
-        in_words = re.match(r"(\d+) to (\d+)", effect)
+        in_words = re.match(r"([\d.]+) to ([\d.]+)", effect)
         if in_words:
             assert isinstance(shape, Number), path
             assert (shape.low, shape.high) == tuple(map(float, in_words.groups())), path
