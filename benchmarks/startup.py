@@ -1,6 +1,6 @@
-"""How long the dry run takes beside a bare `python -c pass`, in alternating pairs.
+"""How long the dry run and the import of the kernel take beside a bare `python -c pass`, in alternating rounds.
 
-    python benchmarks/startup.py [--pairs 15]
+    python benchmarks/startup.py [--quick] [--pairs 15]
 
 The dry run validates all: configuration, stages, protocol, papers, folders. To reach: 6 times the bare interpreter.
 """
@@ -14,34 +14,44 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from side_by_side import ROOT, Table, alternating, ratio
 
 
-def seconds(command: list[str]) -> float:
+def milliseconds(command: list[str]) -> float:
     """Wall time of one process that must succeed."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     began = time.perf_counter()
     subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    return 1000 * (time.perf_counter() - began)
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--quick", action="store_true", help="a short run, whose figures say little")
     options.add_argument("--pairs", type=int, default=15)
-    pairs = options.parse_args().pairs
+    given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bare = [sys.executable, "-c", "pass"]
         script, checkpoint = str(ROOT / "pipeline_orchestrator.py"), str(Path(folder) / "checkpoint.json")
-        dry = [sys.executable, script, "--dry-run", "--checkpoint-file", checkpoint]
-        seconds(dry)
-        measured = [(seconds(bare), seconds(dry)) for _ in range(pairs)]
-    print(f"{'command':24} {'median ms':>9} {'fastest ms':>10}")
-    for name, column in (("python -c pass", 0), ("--dry-run on examples", 1)):
-        times = [1000 * pair[column] for pair in measured]
-        print(f"{name:24} {statistics.median(times):9.1f} {min(times):10.1f}")
-    print(f"ratio, median of {pairs} pairs: {statistics.median(dry / bare for bare, dry in measured):.1f}")
+        commands = {
+            "python -c pass": ["-c", "pass"],
+            "import of the kernel": ["-c", "import literature_review.pipeline.orchestrator_v2"],
+            "--dry-run on examples": [script, "--dry-run", "--checkpoint-file", checkpoint],
+        }
+        ways = {name: partial(milliseconds, [sys.executable, *words]) for name, words in commands.items()}
+        for warm_up in ways.values():
+            warm_up()
+        figures = alternating(ways, 2 if given.quick else given.pairs)
+    table = Table("Start-up; ratio: the row's time through the bare interpreter's")
+    bare = figures.pop("python -c pass")
+    table.row("python -c pass", statistics.median(bare), "ms")
+    for name, times in figures.items():
+        if name.startswith("--dry-run"):
+            table.goal(name, statistics.median(times), "ms", ratio(times, bare), most=6)
+        else:
+            table.row(name, statistics.median(times), "ms", ratio(times, bare))
 
 
 if __name__ == "__main__":
