@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
+from literature_review.documents.names import authors_in, split_authors
 from literature_review.models import Bibliography, Document
+from literature_review.text.sections import find_headings
 
 FILE = "file metadata"
 FIRST_PAGE = "first page"
@@ -21,20 +23,21 @@ _LANGUAGE_CHARACTERS = 40_000
 _YEARS = (1800, 2100)
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+", re.I)
 _DOI_MARK = re.compile(r"(?:doi\.org/|doi[:\s]\s*)(10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+)", re.I)
-_YEAR = re.compile(r"(?<![\d.,/-])(1[89]\d\d|20\d\d)(?![\d/-]|[.,]\d)")
-_YEAR_SIGNS = re.compile(
-    r"(?:©|\(c\)|copyright|published|publication date|first online|accepted|received|vol(?:ume|\.)?|"
-    r"january|february|march|april|may|june|july|august|september|october|november|december)[^\n]{0,60}?"
+_PUBLISHED = re.compile(
+    r"(?:(?:©|\(c\)|\b(?:copyright|published|publication date|first online|vol(?:ume|\.)?\b))[^\n]{0,60}?"
+    r"|\b(?:accepted|received)\b[^\n]{0,16}?)(?<!\d)(1[89]\d\d|20\d\d)(?!\d)",
+    re.I,
+)
+_DATE = re.compile(
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december)[^\n]{0,20}?"
     r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)|\((1[89]\d\d|20\d\d)\)",
     re.I,
 )
+_HEAD_CHARACTERS = 1_500
 _BAD_TITLE = re.compile(
     r"^(?:untitled.*|microsoft word.*|.*\.(?:docx?|pdf|tex|dvi|indd|qxd|rtf|odt|pptx?|ps)|title|document\d*|paper|"
     r"manuscript|\W*|slide \d+|powerpoint presentation|[\w./-]*\d{4,}[\w./-]*|doi:.*)$",
     re.I,
-)
-_BAD_AUTHOR = re.compile(
-    r"^(?:author|authors?|user|owner|admin(?:istrator)?|unknown|anonymous|your name|root|microsoft.*|\W*)$", re.I
 )
 _NO_TITLE_LINE = re.compile(
     r"^(?:https?:|www\.|doi\b|vol\b|volume\b|issn\b|article\b|research article|"
@@ -44,12 +47,7 @@ _NO_TITLE_LINE = re.compile(
     r"case report$|brief communication|letter$|editorial$|supplementary (?:information|material)s?$|vol\.:)",
     re.I,
 )
-_NAME = r"[^\W\d_][\w.'’-]*(?:[ -](?:[^\W\d_][\w.'’-]*|de|van|von|der|la|bin|al)){1,4}"
-_AUTHOR_LINE = re.compile(rf"^(?:by )?{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*[,;·]?$")
-_DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_SENTENCE_END = re.compile(r"[a-z]{3}[.?!] [A-Z]")
-_AUTHOR_MARKS = re.compile(r"(?<=[^\W\d_])[\d*†‡§¶#]+(?:\s*,\s*[\d*†‡§¶#]+)*|[*†‡§¶#]|(?<=\s)\d+(?:,\d+)*")
-_AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
+_SENTENCE_END = re.compile(r"[a-z]{3}[.!] [A-Z]")
 
 _MID_PHRASE = frozenset({"of", "the", "a", "an", "and", "in", "for", "on", "to", "with", "by", "from", "or"})
 _STOP_WORDS = {
@@ -155,9 +153,19 @@ def year_in(text: str) -> int | None:
 
 def year_on(page: str) -> int | None:
     """The year of publication that the first page names: the commonest near a word such as "published" or a
-    copyright sign; the later where two are as common."""
-    years = Counter(int(first or second) for first, second in _YEAR_SIGNS.findall(page[:_FIRST_PAGE_CHARACTERS]))
+    copyright sign, or in a date or brackets above the abstract; the later where two are as common. Below it, dates
+    and brackets are those of the study and of what it cites."""
+    page = page[:_FIRST_PAGE_CHARACTERS]
+    found = [year for pattern, text in ((_PUBLISHED, page), (_DATE, _head(page))) for year in pattern.findall(text)]
+    years = Counter(int(year if isinstance(year, str) else year[0] or year[1]) for year in found)
     return max(years, key=lambda year: (years[year], year)) if years else None
+
+
+def _head(page: str) -> str:
+    """What stands above the abstract, or above the first section of another name or the first two sentences."""
+    ends = [found.start for found in find_headings(page) if found.kind and found.kind != "other"]
+    sentence = _SENTENCE_END.search(page)
+    return page[: min([*ends, sentence.start() if sentence else len(page), _HEAD_CHARACTERS])]
 
 
 def good_title(title: str) -> str:
@@ -208,49 +216,6 @@ def _authors(metadata: Mapping[str, str], page: str, title: str) -> tuple[tuple[
 
 def _surname(name: str) -> str:
     return name.split(",")[0].split()[-1].lower() if name.strip(" ,") else ""
-
-
-def split_authors(text: str) -> tuple[str, ...]:
-    """Names in a list such as "A. Byron, B. Curie and C. Noether" or "Byron, A.; Curie, B."."""
-    if ";" in text:
-        parts = text.split(";")
-    elif re.fullmatch(r"\s*[^\W\d_][\w'’-]+,\s*[^,]{1,30}", text):
-        parts = [text]
-    else:
-        parts = _AUTHOR_SPLIT.split(text)
-    names = [" ".join(part.split()).strip(" ,.*") for part in parts]
-    return tuple(name for name in names if len(name) > 2 and not _BAD_AUTHOR.match(name))[:200]
-
-
-def authors_in(page: str, title: str) -> tuple[str, ...]:
-    """The authors on a first page: the lines of names that follow the title."""
-    lines = page.split("\n")
-    after = _line_after(lines, title)
-    names: list[str] = []
-    joined = ""
-    for line in lines[after : after + 8] if title else ():
-        if _DATED.search(line):
-            break
-        joined = f"{joined} {line}".strip()
-        bare = " ".join(_AUTHOR_MARKS.sub("", joined).split()).replace(" ,", ",").strip(" ·,;")
-        if not bare or len(bare) > 2000 or not _AUTHOR_LINE.match(bare):
-            break
-        names = list(split_authors(bare))
-    return tuple(name for name in names if " " in name)
-
-
-def _line_after(lines: Sequence[str], title: str) -> int:
-    """Number of the first line after the title's."""
-    wanted = "".join(title.lower().split())
-    for at in range(min(len(lines), 30)):
-        seen = ""
-        for to in range(at, min(at + 6, len(lines))):
-            seen += "".join(lines[to].lower().strip("#* ").split())
-            if wanted and seen == wanted:
-                return to + 1
-            if len(seen) > len(wanted):
-                break
-    return len(lines)
 
 
 def language_of(text: str) -> str:

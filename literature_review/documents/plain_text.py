@@ -13,7 +13,7 @@ from literature_review.text.sections import find_sections
 TEXT_ENDINGS = (".txt", ".text")
 MARKDOWN_ENDINGS = (".md", ".markdown")
 MAX_TEXT_BYTES = 64 * 1024 * 1024
-READER_VERSION = "1"
+READER_VERSION = "2"
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),

@@ -55,6 +55,12 @@ KINDS: dict[str, str] = {
     for name in names.split("|")
 }
 _PARTED_CAPITAL = re.compile(r"\b([A-Z]):(?=[A-Z])")  # `I:NTRODUCTION`, from small capitals
+_PART = re.compile(r"\.(?=\S)")  # `body.results`; a full stop with a blank behind it ends a sentence
+_BOLD_LABEL = re.compile(
+    r"^[ \t]*(\*\*\*?|__)(?:abstract|summary|background|introduction|context|objectives?|aims?|purpose|importance)"
+    r"(?:[.:]?\1|\1[ \t]*[.:—–-])[ \t]*\S",
+    re.I | re.M,
+)
 _OPENING = re.compile(r"[\s*_]*([^\W\d_]+)")
 _OPENINGS = frozenset(name.split()[0].split("-")[0] for name in KINDS) | {"body"}
 _OPENS_APPENDIX = re.compile(r"(?:appendix|annex|supplementary|supporting information|extended data)\b", re.I)
@@ -114,12 +120,23 @@ def sections_from(headings: Iterable[Heading], length: int) -> tuple[TextSection
 
 
 def find_headings(text: str) -> list[Heading]:
-    """Headings in order of their start. Only marks of Markdown count where at least two are there."""
+    """Headings in order of their start. Only marks of Markdown count where at least two are there.
+
+    An abstract without a heading whose paragraphs have bold labels (`**Background:** ...`) is one all the same."""
     candidates = list(_candidates(text))
     marked = [heading for heading in candidates if heading.mark == "markdown"]
-    if len(marked) >= 2:
-        return marked
-    return _plausible(candidates)
+    return _with_labelled_abstract(text, marked if len(marked) >= 2 else _plausible(candidates))
+
+
+def _with_labelled_abstract(text: str, headings: list[Heading]) -> list[Heading]:
+    """The headings with one for an abstract of bold labels, where it stands before every heading but a title."""
+    title = headings[:1] if headings and not headings[0].kind else []
+    rest = headings[len(title) :]
+    label = _BOLD_LABEL.search(text, 0, rest[0].start if rest else len(text))
+    if label is None:
+        return headings
+    level = title[0].level + 1 if title else 1
+    return [*title, Heading(label.start(), "Abstract", level, "abstract", "word"), *rest]
 
 
 def kind_of(title: str) -> str:
@@ -133,7 +150,7 @@ def kind_of(title: str) -> str:
     name = " ".join(title.replace("’", "'").replace("&", "and").lower().split()).strip(" .:;—–-*_")
     known = KINDS.get(name)
     if known is None and "." in name:
-        parts = [part.strip() for part in name.split(".")]
+        parts = [part.strip() for part in _PART.split(name)]
         known = next((KINDS[part] for part in parts if part in KINDS), None)
     if known is None and _OPENS_APPENDIX.match(name) and len(name.split()) <= 8:
         known = "appendix"

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from literature_review.documents import read_document
 from literature_review.documents.identify import (
-    authors_in,
     find_doi,
     good_title,
     identify_document,
     language_of,
-    split_authors,
     title_in,
     year_in,
     year_on,
 )
+from literature_review.documents.names import authors_in, split_authors
 from literature_review.models import Document, Page
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -182,3 +182,87 @@ def test_real_trials_have_the_title_that_their_text_names() -> None:
     for path in sorted((SHARED / "data" / "evidence_inference").glob("*.txt"))[:40]:
         text = path.read_text(encoding="utf-8")
         assert text.split("\n")[1].strip().startswith(identify_document(document(text)).title[:60])
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "papers"
+
+
+@pytest.mark.parametrize(
+    ("name", "authors", "year"),
+    [
+        ("adherence/after-the-messages-end.txt", ("Ingrid Solberg", "Paul Mensah", "Beatriz Nogueira"), 2024),
+        ("attendance/text-messages-dermatology.txt", ("Léa Baptiste", "François Moreau", "John Hale"), 2022),
+        ("music-in-waiting-rooms.txt", ("Amara Diallo", "Robert Finch"), 2021),
+        ("what-patients-dislike.md", ("Noor van Dijk", "Samuel Osei", "Clara Brandt"), 2024),
+        (
+            "adherence/young-adults-with-epilepsy.md",
+            ("Zdeněk Říha", "Åsa Lindqvist", "Søren Ødegård", "Chloë Nguyễn"),
+            2020,
+        ),
+        ("attendance/text-messages-eye-clinic.pdf", ("Hanna Okafor", "Peter Lindgren", "Maria Castell"), 2021),
+        ("attendance/calls-or-text-messages.pdf", ("Kofi Ansah", "Dorothea Weiß"), 2019),
+    ],
+)
+def test_the_example_papers_name_their_authors_and_years(name: str, authors: tuple[str, ...], year: int) -> None:
+    found = identify_document(read_document(EXAMPLES / name))
+    assert (found.authors, found.year) == (authors, year)
+    assert found.title
+
+
+def test_a_title_that_asks_and_answers_is_one() -> None:
+    assert title_in("Do messages help? A pragmatic trial\n\nAda Byron\n") == "Do messages help? A pragmatic trial"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "By Ada Byron and Bo Li",
+        "Authors: Ada Byron, Bo Li",
+        "**Ada Byron**¹, **Bo Li**²",
+        "Original Research Article\n\nAda Byron, Bo Li\n\nDepartment of Apples, London",
+        "Ada Byron, Bo Li\nLondon School of Fruit, Leeds Medical School",
+        "Ada Byron,\nBo Li",
+        "Ada Byron1 ·\nBo Li2",
+    ],
+)
+def test_authors_stand_below_the_title_in_many_forms(lines: str) -> None:
+    assert authors_in(f"# A title that is long\n\n{lines}\n\nAbstract\n", "A title that is long") == (
+        "Ada Byron",
+        "Bo Li",
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "To find out whether music helps",
+        "Plain Language Summary",
+        "Materials and Methods",
+        "Harvard Medical School, Boston Hospital",
+        "Short Communication",
+        "Conflict of Interest",
+        "the quick brown fox",
+    ],
+)
+def test_other_lines_below_a_title_are_no_authors(line: str) -> None:
+    assert authors_in(f"A title that is long\n\n{line}\n\nText.", "A title that is long") == ()
+
+
+@pytest.mark.parametrize(
+    ("page", "year"),
+    [
+        (
+            "Journal of X 3 (2021), page 14\nA title\nAbstract\nBetween January and June 2020, and in June 2020 again.",
+            2021,
+        ),
+        ("A title\n12 March 2019\nAbstract\nAs Smith (2011) and Li (2011) showed, apples help.", 2019),
+        (
+            "A title\nAbstract\nPatients came in May 2015.\nReceived 2 May 2018; published online 3 June 2019",
+            2019,
+        ),
+        ("A title\nAbstract\nText.\n© 2017 The Authors", 2017),
+        ("A title\nAbstract\nPatients were seen from March 2014 to June 2015 (2015).", None),
+    ],
+)
+def test_the_year_of_the_study_is_not_that_of_the_paper(page: str, year: int | None) -> None:
+    assert year_on(page) == year

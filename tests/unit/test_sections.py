@@ -206,3 +206,46 @@ def test_a_contract_s_clauses_are_sections() -> None:
     titles = [title for title, _ in outline(first["text"])]
     assert "3. Obligations of confidentiality and non-use" in titles
     assert len(titles) >= 16
+
+
+def test_the_paragraphs_of_a_structured_abstract_are_no_headings() -> None:
+    """A label at the start of a paragraph, and a few words more on its first line."""
+    text = (
+        "A title\nAbstract\nBackground. One in five appointments at our\neye clinic is missed.\n"
+        "Methods. Adults with an appointment between\nJanuary and June were asked.\n"
+        "Results. Of 1,204 patients, 602 were sent a\n"
+        "message.\nConclusion. A text message two days ahead\nhelps.\nIntroduction\nPatients miss appointments.\n"
+    )
+    assert [(s.title, s.kind) for s in find_sections(text)] == [
+        ("Abstract", "abstract"),
+        ("Introduction", "introduction"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "label", ["**Background:** ", "**Background.** ", "__Objective__: ", "***Purpose*** — ", "**Abstract:** "]
+)
+def test_bold_labels_below_a_title_are_the_abstract(label: str) -> None:
+    text = (
+        f"# A title\n\nAda Byron\n\n{label}Messages are cheap.\n\n**Methods:** We sent some.\n\n"
+        "**Results:** They helped.\n\n"
+        "## Introduction\n\nText.\n\n## Methods\n\nText.\n"
+    )
+    found = find_sections(text)
+    assert [(s.title, s.kind) for s in found] == [
+        ("A title", "other"),
+        ("Abstract", "abstract"),
+        ("Introduction", "introduction"),
+        ("Methods", "methods"),
+    ]
+    assert text[found[1].start :].startswith(label)
+
+
+def test_bold_labels_within_an_abstract_that_has_its_heading_change_nothing() -> None:
+    text = "# A title\n\n## Abstract\n\n**Background:** Cheap.\n\n## Introduction\n\n**Aims.** Two.\n"
+    assert [s.kind for s in find_sections(text)] == ["other", "abstract", "introduction"]
+
+
+def test_a_text_of_bold_labels_alone_has_an_abstract() -> None:
+    text = "A title\n\n**Background:** Cheap.\n\n**Methods:** We sent some.\n\n**Results:** They helped.\n"
+    assert [(s.title, s.kind) for s in find_sections(text)] == [("Abstract", "abstract")]

@@ -1,0 +1,84 @@
+"""Finds the authors' names: in a list as files name them, and below the title on a first page. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from literature_review.text.sections import kind_of
+
+MOST_AUTHORS = 200
+_LINES_BELOW = 12  # of the title, in which the names are looked for
+_BAD_AUTHOR = re.compile(
+    r"^(?:author|authors?|user|owner|admin(?:istrator)?|unknown|anonymous|your name|root|microsoft.*|\W*)$", re.I
+)
+# Words of affiliations, of kinds of articles and of headings: a line with one of them names no people.
+_NO_NAMES = re.compile(
+    r"\b(?:universit\w*|department|hospital|institut\w*|school|college|faculty|centre|center|clinic|laborator\w*|"
+    r"division|ministry|academy|society|foundation|journal|volume|research|article|report|review|letter|editorial|"
+    r"communication|protocol|study|trial|summary|abstract|introduction|keywords|contents|access|copyright|"
+    r"correspondence|email|version|draft|figure|table|chapter|appendix|supplement\w*|interests?|agreement|policy|number|general|guide\w*)\b",
+    re.I,
+)
+_SMALL = "de|da|do|dos|del|della|di|du|van|von|zu|zur|der|den|ter|ten|la|le|bin|ibn|al|el|y|e|af|av|und"
+_WORD = r"[^\W\d_a-z][\w.'’-]*"
+_NAME = rf"{_WORD}(?:[ -](?:{_WORD}|{_SMALL})){{1,5}}"
+_AUTHOR_LINE = re.compile(rf"^{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*$")
+_LABEL = re.compile(r"^(?:authors?\s*[:.]|by\b|written by\b)\s*", re.I)
+_DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_AUTHOR_MARKS = re.compile(
+    r"(?<=[^\W\d_])[\d†‡§¶#⁰-⁹¹²³]+(?:\s*,\s*[\d†‡§¶#⁰-⁹¹²³]+)*|[*_†‡§¶#⁰-⁹¹²³]|(?<=\s)\d+(?:,\d+)*"
+)
+_AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
+
+
+def split_authors(text: str) -> tuple[str, ...]:
+    """Names in a list such as "A. Byron, B. Curie and C. Noether" or "Byron, A.; Curie, B."."""
+    if ";" in text:
+        parts = text.split(";")
+    elif re.fullmatch(r"\s*[^\W\d_][\w'’-]+,\s*[^,]{1,30}", text):
+        parts = [text]
+    else:
+        parts = _AUTHOR_SPLIT.split(text)
+    names = [" ".join(part.split()).strip(" ,.*") for part in parts]
+    return tuple(name for name in names if len(name) > 2 and not _BAD_AUTHOR.match(name))[:MOST_AUTHORS]
+
+
+def authors_in(page: str, title: str) -> tuple[str, ...]:
+    """The authors on a first page: the lines of names that follow the title, blank lines and what is no name (the
+    kind of the article) passed over. A blank line or another line ends them."""
+    lines = page.split("\n")
+    after = _line_after(lines, title) if title else len(lines)
+    names: tuple[str, ...] = ()
+    joined = ""
+    for line in lines[after : after + _LINES_BELOW]:
+        bare = _bare(line)
+        if not joined and (not bare or (_NO_NAMES.search(bare) and len(bare) < 60 and not kind_of(bare))):
+            continue
+        joined = f"{joined} {bare}".strip()
+        if not bare or _DATED.search(line) or kind_of(bare) or _NO_NAMES.search(bare) or len(joined) > 2000:
+            break
+        if not _AUTHOR_LINE.match(joined.strip(" ·,;&")):
+            break
+        names = split_authors(joined)
+    return tuple(name for name in names if " " in name)
+
+
+def _bare(line: str) -> str:
+    """The line without marks of footnotes and of Markdown, and without a label such as `Authors:`."""
+    bare = " ".join(_AUTHOR_MARKS.sub("", line).split())
+    return _LABEL.sub("", re.sub(r" (?=,)|,(?=,)", "", bare)).strip()
+
+
+def _line_after(lines: Sequence[str], title: str) -> int:
+    """Number of the first line after the title's."""
+    wanted = "".join(title.lower().split())
+    for at in range(min(len(lines), 30)):
+        seen = ""
+        for to in range(at, min(at + 6, len(lines))):
+            seen += "".join(lines[to].lower().strip("#*_= \t").split())
+            if wanted and seen == wanted:
+                return to + 1
+            if len(seen) > len(wanted):
+                break
+    return len(lines)
