@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from literature_review.config import Config
 from literature_review.config_shape import BACKEND_QUOTAS
@@ -20,6 +20,9 @@ from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import load_stages
 from literature_review.plugins import PLUGINS, load, require_packages
 from literature_review.protocol import load_protocol
+
+if TYPE_CHECKING:
+    from literature_review.pipeline.calls import CallGate
 
 T = TypeVar("T")
 
@@ -42,7 +45,7 @@ def build_parts(config: Config, log: RunLog) -> Parts:
     if problems or protocol is None or stages is None:
         raise ConfigError(problems)
     log.hide_secrets(_secrets(config))
-    breaker = CircuitBreaker(config.retry_policy.circuit_breaker_threshold, config.retry_policy.default.backoff_max)
+    breaker = _breaker(config)
     backend = _backend(config, log, breaker)
     reader = load("reader", "standard")(timeout=config.document_timeout)
     database = load("database", "sqlite")(os.path.join(config.output_dir, "review.db"), warn=log.warning)
@@ -150,23 +153,38 @@ def _secrets(config: Config) -> list[str]:
     return [value] if value else []
 
 
+def _breaker(config: Config) -> CircuitBreaker:
+    """It pauses as the stages' own retries do: from their base up to their longest wait."""
+    policy = config.retry_policy
+    return CircuitBreaker(
+        policy.circuit_breaker_threshold, policy.default.backoff_max, first_pause=policy.default.backoff_base or None
+    )
+
+
 def _backend(config: Config, log: RunLog, breaker: CircuitBreaker) -> Any:
     """The back end; a paid one gets the gate that its calls pass."""
     make = load("backend", config.llm.backend)
     if config.llm.backend == "offline":
         return make(config.to_json())
-    from literature_review.pipeline.calls import CallGate
+    return make(config.to_json(), _gate(config, log, breaker), config.output_dir, log)
 
-    quota = config.quota.get(BACKEND_QUOTAS[config.llm.backend])
-    gate = CallGate(
+
+def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
+    from literature_review.pipeline.calls import CallGate
+    from literature_review.pipeline.daily_quota import DailyQuota
+
+    api = BACKEND_QUOTAS[config.llm.backend]
+    quota = config.quota.get(api) if config.enable_quota_management else None
+    return CallGate(
         config.call_retry,
         log,
-        quota=quota if config.enable_quota_management else None,
+        quota=quota,
         breaker=breaker,
         smart=config.enable_smart_retry,
         request_timeout=config.llm.request_timeout,
+        max_in_flight=config.max_workers if config.parallel else 1,
+        daily=DailyQuota(api, None if quota is None else quota.requests_per_day, config.output_dir),
     )
-    return make(config.to_json(), gate, config.output_dir)
 
 
 def _find_papers(config: Config) -> PapersFound:

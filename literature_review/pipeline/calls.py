@@ -1,26 +1,37 @@
 """The gate that every paid call passes.
 
-    ask -> breaker (is the server up?) -> quota (is it our turn?) -> the call -> retry with back-off
+    call -> one line for all: a place among the calls under way, no word of the server to wait, the breaker, the
+            tokens of a minute -> the calls of a minute -> the calls of a day -> ask, with its time limit
+         <- transient: again with back-off, from the retries that all calls share
 
-Quota is taken for every attempt, since the provider counts every attempt.
+Every attempt passes anew, since the provider counts every attempt. In line nobody looks again and again: who ends a
+call wakes the first, who is first knows how long to sleep, and a stop wakes everybody.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from literature_review.config import CallRetry, Quota
-from literature_review.errors import StageTimeoutError
+from literature_review.errors import BackendError, BudgetSpentError, StageTimeoutError
+from literature_review.pipeline.daily_quota import DailyQuota
+from literature_review.pipeline.in_flight import CallsInFlight
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ErrorType, RetryHelper, SimpleQuotaManager
 from literature_review.pipeline.policy import Admission, CircuitBreaker
+from literature_review.pipeline.retry_budget import RESERVE, RetryBudget
+from literature_review.pipeline.server_word import is_throttled, quota_is_spent, seconds_to_wait
+from literature_review.pipeline.token_window import TokenWindow
+from literature_review.pipeline.waiting import FOREVER, WaitingLine
 from literature_review.ports import Deadline, Log
 
 T = TypeVar("T")
 
 
-def request_bucket(quota: Quota) -> SimpleQuotaManager:
+def request_bucket(quota: Quota, **time_of_tests: Any) -> SimpleQuotaManager:
     """A bucket that keeps to `rate` calls in every window of `per_seconds`, bursts included.
 
     A bucket of capacity b and refill r grants at most b + r * w tokens in a window w: with b a tenth of the rate
@@ -29,15 +40,35 @@ def request_bucket(quota: Quota) -> SimpleQuotaManager:
     """
     burst = quota.burst if quota.burst is not None else max(1.0, quota.rate / 10)
     if quota.rate <= burst:
-        return SimpleQuotaManager(rate=quota.rate, per_seconds=quota.per_seconds, burst=1)
-    return SimpleQuotaManager(rate=quota.rate - burst, per_seconds=quota.per_seconds, burst=burst)
+        return SimpleQuotaManager(rate=quota.rate, per_seconds=quota.per_seconds, burst=1, **time_of_tests)
+    refill = quota.rate - burst
+    return SimpleQuotaManager(rate=refill, per_seconds=quota.per_seconds, burst=burst, **time_of_tests)
+
+
+@dataclass
+class _Call(Generic[T]):
+    """One call on its way, and what its present attempt holds: leave of the breaker."""
+
+    ask: Callable[[float | None], T]
+    deadline: Deadline
+    tokens: float
+    used: Callable[[T], float] | None
+    attempts: int = 0
+    admission: Admission | None = None
+    waited_for_tokens: bool = False
 
 
 class CallGate:
     """Keeps ports.CallGate. Thread-safe: one gate serves all papers of a run.
 
-    `quota` None: no limit. `smart` False: every error of a call is tried again, not only transient ones.
-    `breaker` None: calls pass whatever happened before. `request_timeout`: seconds for one call.
+    `quota` None: no limit. `daily`: the calls of a day, and when a spent quota of the provider's is filled again.
+    `breaker` None: calls pass whatever happened before. `smart` False: every error of a call is tried again, not only
+    transient ones. `request_timeout`: seconds for one call. `max_in_flight`: calls under way at most; fewer while
+    the server throttles. `clock` (monotonic seconds), `sleep` (seconds) and `pause` (an event, or so many seconds)
+    replace the time in tests.
+
+    A server's Retry-After holds all calls back, not only the one that was told. Tokens: see TokenWindow; an attempt
+    that failed stays charged with its estimate, since the provider may have counted it.
     """
 
     def __init__(
@@ -48,94 +79,213 @@ class CallGate:
         breaker: CircuitBreaker | None = None,
         smart: bool = True,
         request_timeout: float = 120.0,
-        sleep: Callable[[float], None] | None = None,
+        max_in_flight: int = 4,
+        daily: DailyQuota | None = None,
+        sleep: Callable[[float], object] | None = None,
+        clock: Callable[[], float] | None = None,
+        pause: Callable[[threading.Event, float | None], object] = threading.Event.wait,
     ) -> None:
-        self._retry, self._log, self._breaker, self._smart = retry, log, breaker, smart
-        self._requests = request_bucket(quota) if quota is not None else None
-        self._tokens = _token_bucket(quota)
+        self._retry, self._log, self._breaker, self._daily = retry, log, breaker, daily
+        self._worth = _WorthRepeating(smart)
         self._request_timeout = request_timeout
-        self._sleep = {} if sleep is None else {"sleep": sleep}
-        self._lock = threading.Lock()  # guards the counters
-        self._calls = self._retries = 0
+        self._clock = clock or time.monotonic
+        given = (("sleep", sleep), ("clock", clock))
+        self._time: dict[str, Any] = {name: function for name, function in given if function is not None}
+        self._budget = RetryBudget(reserve=max(RESERVE, retry.attempts - 1))
+        self._requests = request_bucket(quota, **self._time) if quota is not None else None
+        self._line = WaitingLine(pause)  # its lock guards all below
+        self._places = CallsInFlight(max_in_flight)
+        self._window: TokenWindow | None = None
+        if quota is not None and quota.tokens_per_minute is not None:
+            self._window = TokenWindow(quota.tokens_per_minute, clock=self._clock)
+        self._held_until = 0.0
+        self._spent: str = ""
+        self._calls = self._retries = self._throttled = 0
 
-    def call(self, ask: Callable[[float | None], T], deadline: Deadline, tokens: float = 0.0) -> T:
-        def attempt() -> T:
-            admission = self._admission(deadline)
-            try:
-                self._take_quota(deadline, tokens)
-                self._count(calls=1)
-                answer = ask(deadline.remaining(at_most=self._request_timeout))
-            except BaseException as error:
-                self._end(admission, error)
-                raise
-            if admission is not None:
-                admission.succeeded()
-            return answer
-
-        options: dict[str, Any] = dict(self._sleep)
-        if self._smart:
-            options["error_classifier"] = ErrorClassifier
-        return RetryHelper.retry_with_backoff(
-            attempt,
-            attempts=self._retry.attempts,
-            base=self._retry.base,
-            factor=self._retry.factor,
-            max_delay=self._retry.max_delay,
-            jitter=self._retry.enable_jitter,
-            deadline=deadline.remaining(),
-            on_retry=self._on_retry,
-            cancel=deadline.cancelled,
-            **options,
-        )
+    def call(
+        self,
+        ask: Callable[[float | None], T],
+        deadline: Deadline,
+        tokens: float = 0.0,
+        used: Callable[[T], float] | None = None,
+    ) -> T:
+        """See ports.CallGate. Raises BackendError for a call that is larger than the tokens of a minute."""
+        if self._window is not None and tokens > self._window.limit:
+            raise BackendError(
+                f"a call of about {tokens:,.0f} tokens is larger than tokens_per_minute ({self._window.limit:,.0f}): "
+                "raise that, or lower llm.max_input_tokens or llm.max_output_tokens"
+            )
+        call = _Call(ask, deadline, tokens, used)
+        try:
+            return RetryHelper.retry_with_backoff(
+                lambda: self._attempt(call),
+                attempts=self._retry.attempts,
+                base=self._retry.base,
+                factor=self._retry.factor,
+                max_delay=self._retry.max_delay,
+                jitter=self._retry.enable_jitter,
+                error_classifier=self._worth,
+                deadline=deadline.remaining(),
+                on_retry=self._on_retry,
+                cancel=deadline.cancelled,
+                **self._time,
+            )
+        except BudgetSpentError:
+            raise
+        except Exception as error:
+            if quota_is_spent(error):
+                raise self._stop_for_today(error) from error
+            raise
 
     def usage(self) -> Mapping[str, float]:
-        with self._lock:
-            counts: dict[str, float] = {"calls": self._calls, "retries": self._retries}
+        """See ports.CallGate. A call that had to wait for calls or for tokens counts as throttled."""
         stats = self._requests.get_stats() if self._requests is not None else {}
-        counts["quota_consumed"] = stats.get("consumed_count", 0)
-        counts["quota_throttled"] = stats.get("throttle_count", 0)
-        return counts
+        with self._line.change():
+            return {
+                "calls": self._calls,
+                "retries": self._retries,
+                "quota_consumed": stats.get("consumed_count", 0),
+                "quota_throttled": stats.get("throttle_count", 0) + self._throttled,
+            }
 
-    def _admission(self, deadline: Deadline) -> Admission | None:
-        if self._breaker is None:
-            return None
+    def _attempt(self, call: _Call[T]) -> T:
+        self._enter(call)
+        taken, ended_with = call.tokens, None
+        try:
+            answer = call.ask(call.deadline.remaining(at_most=self._request_timeout))
+            taken = call.tokens if call.used is None else max(call.used(answer), 0.0)
+            return answer
+        except BaseException as error:
+            ended_with = error
+            raise
+        finally:
+            self._leave(call, taken, ended_with)
+
+    def _enter(self, call: _Call[Any]) -> None:
+        """Everything that has to be waited for. What was taken while a wait for another part went on may no longer
+        hold at its end; then it is given back, and the call goes to the end of the line."""
         while True:
-            admission = self._breaker.try_enter()
-            if admission is not None:
-                return admission
-            deadline.check("a call that waits for the circuit breaker")
-            self._breaker.wait(deadline.remaining(at_most=1.0))
+            self._line.pass_through(
+                lambda: self._may_pass(call), call.deadline, "a call that waited for its quota or its server"
+            )
+            try:
+                self._take_request(call.deadline)
+                if not self._is_overtaken(call):
+                    if self._daily is not None:
+                        self._daily.take()
+                    self._count(call)
+                    return
+            except BaseException:
+                self._withdraw(call)
+                raise
+            self._withdraw(call)
 
-    def _take_quota(self, deadline: Deadline, tokens: float) -> None:
-        for bucket, amount in ((self._requests, 1.0), (self._tokens, tokens)):
-            if bucket is None or amount <= 0:
-                continue
-            taken = bucket.consume(amount, wait=True, timeout=deadline.remaining(), cancel=deadline.cancelled)
-            if not taken:
-                raise StageTimeoutError("a call waited for its quota until its time was over")
+    def _may_pass(self, call: _Call[Any]) -> float | None:
+        """Lets the call through when a place, the server, its tokens and the breaker allow. See WaitingLine."""
+        if self._spent:
+            raise BudgetSpentError(self._spent)
+        if not self._places.has_room():
+            return FOREVER
+        held = self._held_until - self._clock()
+        if held > 0:
+            return held
+        tokens_in = self._window.seconds_until(call.tokens) if self._window is not None else 0.0
+        if tokens_in > 0:
+            self._throttled += not call.waited_for_tokens
+            call.waited_for_tokens = True
+            return tokens_in
+        if self._breaker is not None:
+            call.admission = self._breaker.try_enter()
+            if call.admission is None:
+                return max(self._breaker.seconds_left(), 1e-6)
+        self._places.begin()
+        if self._window is not None:
+            self._window.begin(call.tokens)
+        return None
 
-    def _end(self, admission: Admission | None, error: BaseException) -> None:
+    def _take_request(self, deadline: Deadline) -> None:
+        if self._requests is None:
+            return
+        if not self._requests.consume(1, wait=True, timeout=deadline.remaining(), cancel=deadline.cancelled):
+            deadline.check("a call that waited for its quota")
+            raise StageTimeoutError("a call that waited for its quota would have waited past its deadline")
+
+    def _is_overtaken(self, call: _Call[Any]) -> bool:
+        """While the call waited for its quota, the server asked all to wait, or the breaker opened."""
+        if self._held_until > self._clock():
+            return True
+        old = call.admission
+        return self._breaker is not None and old is not None and not old.is_probe and self._breaker.state != "closed"
+
+    def _count(self, call: _Call[Any]) -> None:
+        if call.attempts == 0:
+            self._budget.add_call()
+        call.attempts += 1
+        with self._line.change():
+            self._calls += 1
+
+    def _withdraw(self, call: _Call[Any]) -> None:
+        if call.admission is not None:
+            call.admission.cancelled()
+        with self._line.change():
+            self._places.end()
+            if self._window is not None:
+                self._window.withdraw(call.tokens)
+
+    def _leave(self, call: _Call[Any], taken: float, error: BaseException | None) -> None:
+        """The attempt is over: what it took is charged, what it says of the server is heeded."""
+        transient = error is not None and ErrorClassifier.classify_error(error) is ErrorType.TRANSIENT
+        ours = isinstance(error, StageTimeoutError) or (error is not None and not isinstance(error, Exception))
+        wait = seconds_to_wait(error) if transient and isinstance(error, Exception) else 0.0
+        try:
+            self._end(call.admission, ours, transient)
+        finally:
+            with self._line.change():
+                self._places.end()
+                if self._window is not None:
+                    self._window.end(call.tokens, taken)
+                if error is None:
+                    self._places.succeeded()
+                elif is_throttled(error):
+                    self._places.throttled()
+                if wait > 0:
+                    self._held_until = max(self._held_until, self._clock() + wait)
+
+    @staticmethod
+    def _end(admission: Admission | None, ours: bool, transient: bool) -> None:
         if admission is None:
             return
-        if isinstance(error, StageTimeoutError) or not isinstance(error, Exception):
+        if ours:
             admission.cancelled()
-        elif ErrorClassifier.classify_error(error) is ErrorType.TRANSIENT:
+        elif transient:
             admission.failed()
         else:
             admission.succeeded()
 
     def _on_retry(self, attempt: int, error: BaseException, delay: float) -> None:
-        self._count(retries=1)
+        if not self._budget.take():
+            self._log.warning(f"call failed ({error}); not tried again: too many calls fail for further attempts")
+            raise error
+        with self._line.change():
+            self._retries += 1
         self._log.warning(f"call failed ({error}); attempt {attempt + 1} in {delay:.1f} s")
 
-    def _count(self, calls: int = 0, retries: int = 0) -> None:
-        with self._lock:
-            self._calls += calls
-            self._retries += retries
+    def _stop_for_today(self, error: Exception) -> BudgetSpentError:
+        """No further call of this gate is made: those in line hear the same."""
+        when = self._daily.when_more() if self._daily is not None else "later"
+        spent = f"the provider's quota is spent ({error}); go on {when} with --resume"
+        with self._line.change():
+            self._spent = spent
+        return BudgetSpentError(spent)
 
 
-def _token_bucket(quota: Quota | None) -> SimpleQuotaManager | None:
-    if quota is None or quota.tokens_per_minute is None:
-        return None
-    burst = quota.tokens_per_minute / 2
-    return SimpleQuotaManager(rate=quota.tokens_per_minute - burst, per_seconds=60.0, burst=burst)
+class _WorthRepeating:
+    """The kernel's classifier, or every error; but never our own, which say that no attempt can help."""
+
+    def __init__(self, smart: bool) -> None:
+        self._smart = smart
+
+    def should_retry(self, error: object) -> bool:
+        if isinstance(error, (StageTimeoutError, BudgetSpentError)):
+            return False
+        return not self._smart or ErrorClassifier.should_retry(error)

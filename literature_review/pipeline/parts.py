@@ -13,6 +13,7 @@ from literature_review.pipeline.policy import CircuitBreaker
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.signals import StopSignals
 from literature_review.pipeline.stages import LoadedStage
+from literature_review.pipeline.waiting import StopEvent
 from literature_review.ports import (
     Backend,
     DocumentReader,
@@ -73,7 +74,7 @@ class RunState:
     log: RunLog
     checkpoint: CheckpointManagerV2
     signals: StopSignals
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    cancelled: StopEvent = field(default_factory=StopEvent)
     lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
     retries: dict[str, int] = field(default_factory=dict)  # stage -> attempts beyond the first
     fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget

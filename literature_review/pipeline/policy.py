@@ -20,12 +20,14 @@ T = TypeVar("T")
 class CircuitBreaker:
     """Stops calls to a server that fails, and lets one probe find out when it is back.
 
-    closed: all calls pass. After `threshold` transient failures in a row: open for `pause` seconds, no call
-    passes. Then half-open: exactly one call, the probe, passes; its success closes the breaker, its failure
-    opens it anew, and where it ends without either its place is free again.
+    closed: all calls pass. After `threshold` transient failures in a row: open, no call passes. After a pause
+    half-open: exactly one call, the probe, passes; its success closes the breaker, its failure opens it anew, and
+    where it ends without either its place is free again. The pause is `first_pause` seconds, doubled with every
+    probe that fails, at most `pause` (which it is from the start where no `first_pause` is given): a few failures
+    that came together by chance cost little, a long outage is seldom asked about.
 
     Source: M. Nygard, Release It!, 2nd edition, chapter 5, "Circuit Breaker". Thread-safe. `on_change(state)` is
-    called under no lock, in the thread that caused the change.
+    called under no lock of the breaker, in the thread that caused the change.
     """
 
     def __init__(
@@ -34,13 +36,16 @@ class CircuitBreaker:
         pause: float = 60.0,
         on_change: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        first_pause: float | None = None,
     ) -> None:
-        if threshold < 1 or not 0 <= pause < float("inf"):
+        first_pause = pause if first_pause is None else min(first_pause, pause)
+        if threshold < 1 or not 0 <= first_pause <= pause < float("inf"):
             raise ValueError("a breaker needs a threshold of at least 1 and a pause of 0 seconds or more")
-        self.threshold, self.pause = threshold, pause
+        self.threshold, self.pause, self.first_pause = threshold, pause, first_pause
         self.on_change = on_change
         self._clock = clock
-        self._changed = threading.Condition()  # guards all below
+        self._lock = threading.Lock()  # guards all below
+        self._next_pause = first_pause
         self._state = "closed"
         self._failures = 0
         self._opens_again_at = 0.0
@@ -49,48 +54,50 @@ class CircuitBreaker:
     @property
     def state(self) -> str:
         """closed, open or half_open."""
-        with self._changed:
+        with self._lock:
             return self._state
 
     def try_enter(self) -> Admission | None:
         """Leave for one call, which must be ended by one of its methods; None while the breaker is open."""
-        with self._changed:
+        with self._lock:
             if self._state == "closed":
                 return Admission(self)
             if self._probe is not None or self._clock() < self._opens_again_at:
                 return None
-            self._probe = probe = Admission(self)
+            self._probe = probe = Admission(self, is_probe=True)
             self._state = "half_open"
-        self._tell("half_open")
+        try:
+            self._tell("half_open")
+        except BaseException:
+            probe.cancelled()
+            raise
         return probe
 
-    def wait(self, timeout: float | None) -> None:
-        """Sleep until the breaker may let a call in, `timeout` seconds at most."""
-        with self._changed:
+    def seconds_left(self) -> float:
+        """Until a call may pass: 0 where one may now, infinite while the probe is under way."""
+        with self._lock:
             if self._state == "closed":
-                return
-            left = self._opens_again_at - self._clock() if self._probe is None else None
-            limits = [limit for limit in (left, timeout) if limit is not None]
-            self._changed.wait(max(min(limits), 0.0) if limits else None)
+                return 0.0
+            return float("inf") if self._probe is not None else max(self._opens_again_at - self._clock(), 0.0)
 
     def _end(self, admission: Admission, outcome: str) -> None:
-        with self._changed:
+        with self._lock:
             before = self._state
             was_probe = self._probe is admission
             if was_probe:
                 self._probe = None
             if outcome == "success":
                 self._state, self._failures = "closed", 0
-                self._probe = None
+                self._probe, self._next_pause = None, self.first_pause
             elif outcome == "failure":
                 self._failures += 1
                 if was_probe or (self._state == "closed" and self._failures >= self.threshold):
                     self._state = "open"
-                    self._opens_again_at = self._clock() + self.pause
+                    self._opens_again_at = self._clock() + self._next_pause
+                    self._next_pause = min(2 * self._next_pause, self.pause)
             elif was_probe:
                 self._state = "open"  # its time is over already: the next caller is the probe
             after = self._state
-            self._changed.notify_all()
         if after != before:
             self._tell(after)
 
@@ -100,10 +107,12 @@ class CircuitBreaker:
 
 
 class Admission:
-    """Leave for one call through a breaker. End it once; further ends do nothing."""
+    """Leave for one call through a breaker. End it once; further ends do nothing. `is_probe`: it was given while the
+    breaker was not closed."""
 
-    def __init__(self, breaker: CircuitBreaker) -> None:
+    def __init__(self, breaker: CircuitBreaker, is_probe: bool = False) -> None:
         self._breaker: CircuitBreaker | None = breaker
+        self.is_probe = is_probe
 
     def succeeded(self) -> None:
         """The server answered, be it with a permanent error: it is alive."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from literature_review.config import CallRetry, Quota
-from literature_review.errors import StageTimeoutError
+from literature_review.errors import BackendError, StageTimeoutError
 from literature_review.pipeline.calls import CallGate, request_bucket
 from literature_review.pipeline.policy import CircuitBreaker
 from literature_review.pipeline.runlog import RunLog
@@ -109,9 +109,19 @@ def test_no_window_sees_more_calls_than_the_rate(quota: Quota, burst: float, per
 
 def test_tokens_are_charged_to_their_own_limit() -> None:
     limited = gate(quota=Quota(rate=100, per_seconds=60, tokens_per_minute=1000), retry=CallRetry(attempts=1))
-    limited.call(Server("answer"), Deadline(None), tokens=500)
+    limited.call(Server("answer"), Deadline(None), tokens=600)
     with pytest.raises(StageTimeoutError):
         limited.call(Server("answer"), Deadline(0.01), tokens=500)
+    assert limited.call(Server("answer"), Deadline(0.01), tokens=400) == "answer"
+    assert limited.usage()["quota_throttled"] == 1
+
+
+def test_a_call_larger_than_the_tokens_of_a_minute_is_told_at_once_and_never_made() -> None:
+    limited = gate(quota=Quota(rate=100, tokens_per_minute=1000))
+    server = Server()
+    with pytest.raises(BackendError, match="larger than tokens_per_minute"):
+        limited.call(server, Deadline(None), tokens=1001)
+    assert server.timeouts == []
 
 
 def test_the_breaker_opens_after_its_threshold_and_its_probe_closes_it() -> None:

@@ -94,6 +94,43 @@ def test_a_late_end_of_an_old_call_does_not_free_the_probes_place() -> None:
     assert breaker.try_enter() is None
 
 
+def test_the_pause_doubles_with_every_probe_that_fails_and_begins_anew_after_a_success() -> None:
+    clock = Clock()
+    breaker = CircuitBreaker(1, pause=10, clock=clock, first_pause=2)
+
+    def fail() -> float:
+        admission = breaker.try_enter()
+        assert admission is not None
+        admission.failed()
+        seconds = breaker.seconds_left()
+        clock.now += seconds
+        return seconds
+
+    assert [fail() for _ in range(5)] == [2, 4, 8, 10, 10]
+    probe = breaker.try_enter()
+    assert probe is not None
+    assert probe.is_probe
+    assert breaker.seconds_left() == float("inf")
+    probe.succeeded()
+    assert breaker.seconds_left() == 0
+    assert fail() == 2
+
+
+def test_a_probe_whose_change_cannot_be_told_leaves_its_place() -> None:
+    """`on_change` writes the checkpoint: a full disk there must not keep the breaker half open for ever."""
+    breaker, clock, _ = opened()
+    clock.now = 60.0
+
+    def full(state: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    breaker.on_change = full
+    with pytest.raises(OSError, match="No space"):
+        breaker.try_enter()
+    breaker.on_change = None
+    assert breaker.try_enter() is not None
+
+
 def test_an_admission_ends_once() -> None:
     breaker = CircuitBreaker(2, 60, clock=Clock())
     admission = breaker.try_enter()

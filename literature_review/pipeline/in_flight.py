@@ -1,0 +1,42 @@
+"""How many calls may be under way at once: fewer when the server says that it is too much, more when it answers."""
+
+from __future__ import annotations
+
+GROWTH = 0.25  # places that an answered call adds
+SHRINKING = 0.875  # what a throttled call (429, 503, 529) leaves of the places
+
+
+class CallsInFlight:
+    """Places for calls, between 1 and `most`; all of them at the start.
+
+    Additive increase, multiplicative decrease: D.-M. Chiu and R. Jain, Analysis of the increase and decrease
+    algorithms for congestion avoidance in computer networks, Computer Networks and ISDN Systems 17 (1989), 1-14: of
+    the linear rules this one alone comes to a fair and efficient sharing. Each answer counts for itself, so that
+    the shrinking follows the share of throttled calls, as in DCTCP (RFC 8257, section 3.3): with a share p the
+    places settle at 2 (1 - p) / p. A server that turns down one call in twenty now and then costs hardly a place;
+    16 calls turned down together leave 2.
+
+    Not thread-safe: who uses it holds a lock.
+    """
+
+    def __init__(self, most: int) -> None:
+        if most < 1:
+            raise ValueError(f"most must be at least 1, not {most!r}")
+        self.most = most
+        self.limit = float(most)
+        self.under_way = 0
+
+    def has_room(self) -> bool:
+        return self.under_way < int(self.limit)
+
+    def begin(self) -> None:
+        self.under_way += 1
+
+    def end(self) -> None:
+        self.under_way -= 1
+
+    def succeeded(self) -> None:
+        self.limit = min(float(self.most), self.limit + GROWTH)
+
+    def throttled(self) -> None:
+        self.limit = max(1.0, self.limit * SHRINKING)

@@ -1,0 +1,459 @@
+"""What the gate promises for all calls of a run together, in time that is not real: limits in every window, throttling
+that slows everybody, retries that an outage does not multiply, quotas that are spent."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from literature_review.config import CallRetry, Quota
+from literature_review.errors import BudgetSpentError, StageTimeoutError
+from literature_review.pipeline.calls import CallGate
+from literature_review.pipeline.daily_quota import DailyQuota
+from literature_review.pipeline.policy import Admission, CircuitBreaker
+from literature_review.pipeline.runlog import RunLog
+from literature_review.pipeline.waiting import StopEvent
+from literature_review.ports import Deadline
+from tests.virtual_time import VirtualTime
+
+
+class Answer(Exception):
+    """A server's error answer, as client libraries raise it."""
+
+    def __init__(self, status: int, text: str = "", **headers: str) -> None:
+        super().__init__(text or f"HTTP {status}")
+        self.status_code = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def gate(time: VirtualTime, **settings: Any) -> CallGate:
+    retry = settings.pop("retry", CallRetry(attempts=3, enable_jitter=False))
+    return CallGate(retry, RunLog(io.StringIO()), clock=time.clock, sleep=time.sleep, pause=time.pause, **settings)
+
+
+def never(time: VirtualTime, seconds: float | None = None) -> Deadline:
+    return Deadline(seconds, cancelled=StopEvent(), clock=time.clock)
+
+
+def fullest(moments: list[tuple[float, float]], seconds: float) -> float:
+    """The largest sum of any window of so many seconds over (time, amount)."""
+    return max(
+        (sum(more for at, more in moments if start <= at < start + seconds - 1e-6) for start, _ in moments), default=0.0
+    )
+
+
+# Limits, in every window
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.floats(0, 30), st.floats(0, 1), st.integers(1, 100), st.integers(1, 100)), max_size=6),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(2, 20),
+    st.integers(100, 400),
+)
+def test_no_window_holds_more_calls_or_tokens_than_configured(
+    workers: list[list[tuple[float, float, int, int]]], rate: int, tokens: int
+) -> None:
+    """Whatever the calls take (never more than estimated), however long, and whenever between beginning and end the
+    provider counts their tokens."""
+    time = VirtualTime()
+    limited = gate(
+        time, quota=Quota(rate=rate, per_seconds=60, tokens_per_minute=tokens), max_in_flight=len(workers)
+    )
+    calls: list[tuple[float, float]] = []
+    counted: list[tuple[float, float]] = []
+
+    def work(plan: list[tuple[float, float, int, int]]) -> None:
+        for seconds, part, estimate, took in plan:
+            true = min(estimate, took)
+
+            def ask(_: float | None, seconds: float = seconds, part: float = part, true: int = true) -> int:
+                calls.append((time.clock(), 1))
+                time.sleep(seconds * part)
+                counted.append((time.clock(), true))
+                time.sleep(seconds * (1 - part))
+                return true
+
+            limited.call(ask, never(time), tokens=estimate, used=float)
+
+    time.run([lambda plan=plan: work(plan) for plan in workers])  # type: ignore[misc]
+    assert len(calls) == sum(map(len, workers))
+    assert fullest(calls, 60) <= rate
+    assert fullest(counted, 60) <= tokens
+
+
+def test_a_call_that_took_more_than_estimated_makes_later_ones_wait() -> None:
+    time = VirtualTime()
+    limited = gate(time, quota=Quota(rate=1000, tokens_per_minute=1000))
+    limited.call(lambda _: 1800, never(time), tokens=100, used=float)
+    limited.call(lambda _: 100, never(time), tokens=100, used=float)
+    assert time.now == pytest.approx(60)
+    assert limited.usage()["quota_throttled"] == 1
+
+
+def test_a_call_that_took_less_frees_the_rest_at_once() -> None:
+    time = VirtualTime()
+    limited = gate(time, quota=Quota(rate=1000, tokens_per_minute=1000))
+    for done in range(10):
+        limited.call(lambda _: 100, never(time), tokens=1000 - 100 * done, used=float)
+    assert time.now == 0  # by their estimates alone they would take minutes
+
+
+def test_the_limits_leave_the_promised_speed() -> None:
+    """54 calls a minute after a first burst of 6, and no call waits without need."""
+    time = VirtualTime()
+    limited = gate(time, quota=Quota(rate=60, per_seconds=60), max_in_flight=16)
+    time.run([lambda: [limited.call(lambda _: None, never(time)) for _ in range(12)]] * 10)
+    assert time.now == pytest.approx((120 - 6) / 54 * 60, rel=0.01)
+
+
+# Throttling slows everybody
+
+
+def test_a_servers_retry_after_holds_all_callers_back() -> None:
+    time = VirtualTime()
+    passing = gate(time, max_in_flight=8)
+    began: list[float] = []
+    told: list[bool] = []
+
+    def ask(_: float | None) -> None:
+        began.append(time.clock())
+        if not told:
+            told.append(True)
+            raise Answer(429, Retry_After="30")
+        time.sleep(1)
+
+    passing.call(ask, never(time))
+    assert began == [0, 30]
+    told.clear()
+    time.run([lambda: passing.call(ask, never(time))] * 4)
+    first = [at for at in began if 31 <= at < 60]
+    assert len(first) <= 4  # those under way already when the server spoke
+    time.run([lambda: passing.call(ask, never(time))] * 4)
+    assert not [at for at in began if 31 < at < 61]
+
+
+def test_calls_in_flight_shrink_by_throttling_and_grow_by_success_between_1_and_the_most() -> None:
+    time = VirtualTime()
+    passing = gate(time, max_in_flight=16, retry=CallRetry(attempts=1))
+    down = True
+    under_way, most = 0, [0]
+
+    def ask(_: float | None) -> None:
+        nonlocal under_way
+        under_way += 1
+        most.append(under_way)
+        time.sleep(1)
+        under_way -= 1
+        if down:
+            raise Answer(503)
+
+    def work(times: int) -> Callable[[], None]:
+        def body() -> None:
+            for _ in range(times):
+                try:
+                    passing.call(ask, never(time))
+                except Answer:
+                    pass
+
+        return body
+
+    time.run([work(2)] * 20)
+    assert max(most) == 16
+    most.clear()
+    time.run([work(1)] * 10)
+    assert max(most) == 1
+    down = False
+    most.clear()
+    time.run([work(8)] * 20)
+    assert max(most) == 16
+    assert sorted(set(most)) == list(range(1, 17))
+
+
+def test_one_throttled_answer_in_twenty_costs_hardly_a_place() -> None:
+    time = VirtualTime()
+    passing = gate(time, max_in_flight=16, retry=CallRetry(attempts=1))
+    numbers = iter(range(10_000))
+
+    def ask(_: float | None) -> None:
+        time.sleep(0.2)
+        if next(numbers) % 20 == 19:
+            raise Answer(429)
+
+    def work() -> None:
+        for _ in range(50):
+            try:
+                passing.call(ask, never(time))
+            except Answer:
+                pass
+
+    time.run([work] * 16)
+    assert time.now <= 1.1 * 50 * 0.2, time.now
+
+
+# An outage
+
+
+@pytest.mark.parametrize("breaker", [False, True])
+def test_in_an_outage_a_thousand_calls_make_no_more_than_a_tenth_more_attempts(breaker: bool) -> None:
+    time = VirtualTime()
+    broken = CircuitBreaker(3, 60, clock=time.clock, first_pause=2) if breaker else None
+    passing = gate(time, max_in_flight=16, breaker=broken, retry=CallRetry(attempts=5, enable_jitter=False))
+    attempts: list[float] = []
+    failed: list[int] = []
+
+    def ask(_: float | None) -> None:
+        attempts.append(time.clock())
+        time.sleep(0.05)
+        if 1 <= time.clock() < 301:
+            raise Answer(503)
+
+    def work() -> None:
+        for _ in range(1000 // 16 + 1):
+            try:
+                passing.call(ask, never(time))
+            except Answer:
+                failed.append(1)
+
+    time.run([work] * 16)
+    calls = 16 * (1000 // 16 + 1)
+    assert len(attempts) <= 1.1 * calls + 10
+    if breaker:
+        assert time.now > 301
+        assert len([at for at in attempts if 2 < at < 300]) < 20
+        assert len(failed) < 40  # the rest waited for the breaker, and none of them was lost
+
+
+def test_the_budget_of_retries_never_stands_in_the_way_of_a_single_call() -> None:
+    time = VirtualTime()
+    passing = gate(time, retry=CallRetry(attempts=40, base=0, enable_jitter=False))
+    answers = iter([Answer(503)] * 39)
+
+    def ask(_: float | None) -> str:
+        for answer in answers:
+            raise answer
+        return "answer"
+
+    assert passing.call(ask, never(time)) == "answer"
+
+
+def test_while_the_probe_is_out_exactly_one_call_is_under_way() -> None:
+    time = VirtualTime()
+    breaker = CircuitBreaker(1, 10, clock=time.clock)
+    passing = gate(time, breaker=breaker, max_in_flight=8, retry=CallRetry(attempts=1))
+    with pytest.raises(Answer):
+        passing.call(lambda _: (_ for _ in ()).throw(Answer(503)), never(time))
+    began: list[float] = []
+
+    def ask(_: float | None) -> None:
+        began.append(time.clock())
+        time.sleep(1)
+
+    time.run([lambda: passing.call(ask, never(time))] * 8)
+    assert began[0] == pytest.approx(10)
+    assert all(at >= 11 for at in began[1:])
+
+
+def test_calls_that_waited_for_quota_while_the_breaker_opened_do_not_go_out() -> None:
+    time = VirtualTime()
+    breaker = CircuitBreaker(1, 1000, clock=time.clock)
+    passing = gate(
+        time, breaker=breaker, max_in_flight=8, quota=Quota(rate=2, per_seconds=20), retry=CallRetry(attempts=1)
+    )
+    began: list[float] = []
+
+    def ask(_: float | None) -> None:
+        began.append(time.clock())
+        if len(began) == 1:
+            time.sleep(1)
+            raise Answer(503)
+
+    def work() -> None:
+        try:
+            passing.call(ask, never(time))
+        except Answer:
+            pass
+
+    time.run([work] * 3)
+    assert began[0] == 0
+    assert min(began[1:]) >= 1000
+
+
+# Waiting ends when it should, and is no polling
+
+
+def waiting_gate() -> tuple[CallGate, CircuitBreaker]:
+    """A gate in real time whose breaker is open for an hour."""
+    breaker = CircuitBreaker(1, 3600)
+    passing = CallGate(CallRetry(attempts=1), RunLog(io.StringIO()), breaker=breaker)
+    with pytest.raises(Answer):
+        passing.call(lambda _: (_ for _ in ()).throw(Answer(503)), Deadline(None))
+    return passing, breaker
+
+
+def test_whoever_waits_hears_a_stop_at_once() -> None:
+    passing, _ = waiting_gate()
+    stop = StopEvent()
+    ended: list[str] = []
+
+    def work() -> None:
+        try:
+            passing.call(lambda _: None, Deadline(None, cancelled=stop))
+        except StageTimeoutError as error:
+            ended.append(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(ended) == 8
+    assert "told to stop" in ended[0]
+
+
+def test_a_wait_that_the_deadline_would_cut_off_is_not_begun() -> None:
+    passing, _ = waiting_gate()
+    with pytest.raises(StageTimeoutError, match=r"would have gone on in 3[56]\d\d\.\d s, but has"):
+        passing.call(lambda _: None, Deadline(60))
+
+
+def test_nobody_looks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight calls that wait for the probe's end ask the breaker no more than twice before it has ended."""
+    passing, breaker = waiting_gate()
+    breaker._opens_again_at = 0.0  # the pause is over
+    asked: list[int] = []
+    enter = breaker.try_enter
+
+    def counted() -> Admission | None:
+        asked.append(1)
+        return enter()
+
+    monkeypatch.setattr(breaker, "try_enter", counted)
+    probing, waiting, answered = threading.Event(), threading.Barrier(9), threading.Event()
+
+    def probe(_: float | None) -> None:
+        probing.set()
+        assert answered.wait(10)
+
+    def work() -> None:
+        waiting.wait()
+        passing.call(lambda _: None, Deadline(None, cancelled=StopEvent()))
+
+    threads = [threading.Thread(target=passing.call, args=(probe, Deadline(None)))]
+    threads[0].start()
+    assert probing.wait(10)
+    threads += [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads[1:]:
+        thread.start()
+    waiting.wait()
+    answered.wait(0.1)  # time in which a poll would ask again
+    assert len(asked) <= 3
+    answered.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(asked) <= 3 + 2 * 8
+
+
+# Quotas that are spent
+
+PER_DAY = (
+    "429 RESOURCE_EXHAUSTED. {'error': {'details': [{'@type': 'type.googleapis.com/google.rpc.QuotaFailure', "
+    "'violations': [{'quotaId': 'GenerateRequestsPerDayPerProjectPerModel-FreeTier'}]}]}}"
+)
+NOON = 1_763_928_000.0  # 2025-11-23 20:00 UTC: noon in Los Angeles
+
+
+@pytest.mark.parametrize("smart", [True, False])
+@pytest.mark.parametrize(
+    ("error", "api", "says"),
+    [
+        (Answer(429, PER_DAY), "gemini_api", "midnight Pacific time"),
+        (Answer(429, "{'error': {'code': 'insufficient_quota'}}"), "openai_api", "once there is credit"),
+    ],
+)
+def test_a_quota_that_the_provider_calls_spent_stops_all_calls(
+    error: Answer, api: str, says: str, smart: bool, tmp_path: Path
+) -> None:
+    time = VirtualTime()
+    daily = DailyQuota(api, None, str(tmp_path), wall_clock=lambda: NOON)
+    passing = gate(time, daily=daily, smart=smart)
+    attempts: list[int] = []
+
+    def ask(_: float | None) -> None:
+        attempts.append(1)
+        raise error
+
+    for _ in range(3):
+        with pytest.raises(BudgetSpentError, match=says) as caught:
+            passing.call(ask, never(time))
+        assert "--resume" in str(caught.value)
+    assert len(attempts) == (1 if smart else 3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_throttle_of_a_minute_is_no_spent_quota() -> None:
+    time = VirtualTime()
+    answers = iter([Answer(429, PER_DAY.replace("PerDay", "PerMinute"))])
+
+    def ask(_: float | None) -> str:
+        for answer in answers:
+            raise answer
+        return "answer"
+
+    assert gate(time).call(ask, never(time)) == "answer"
+
+
+def test_calls_per_day_are_counted_over_runs_and_end_at_the_providers_midnight(tmp_path: Path) -> None:
+    now = [NOON]
+    made: list[int] = []
+
+    def run(calls: int) -> None:
+        """One run: a gate of its own over the same output folder."""
+        daily = DailyQuota("gemini_api", 5, str(tmp_path), wall_clock=lambda: now[0])
+        passing = gate(VirtualTime(), daily=daily)
+        for _ in range(calls):
+            passing.call(lambda _: made.append(1), Deadline(None))
+
+    run(3)
+    with pytest.raises(BudgetSpentError, match="requests_per_day are made; go on after 2025-11-2"):
+        run(3)
+    assert len(made) == 5
+    now[0] += 12 * 3600 - 1
+    with pytest.raises(BudgetSpentError):
+        run(1)
+    now[0] += 1
+    run(5)
+    assert len(made) == 10
+
+
+def test_a_daily_quota_is_one_for_all_threads(tmp_path: Path) -> None:
+    daily = DailyQuota("openai_api", 20, str(tmp_path))
+    passing = gate(VirtualTime(), daily=daily, max_in_flight=8)
+    made: list[int] = []
+    refused: list[int] = []
+
+    def work() -> None:
+        for _ in range(5):
+            try:
+                passing.call(lambda _: made.append(1), Deadline(None))
+            except BudgetSpentError:
+                refused.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert (len(made), len(refused)) == (20, 20)
