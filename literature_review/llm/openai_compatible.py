@@ -1,0 +1,152 @@
+"""OpenAI and every server that speaks its chat completions (llama.cpp, vLLM, Ollama ...), through OpenAI's own client:
+one request per question."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from literature_review.errors import UsageError
+from literature_review.llm.chat import ModelAnswer, ModelQuestion
+from literature_review.llm.client_settings import checked_key, checked_url, sendable
+from literature_review.llm.provider_errors import ErrorTeller
+from literature_review.llm.timed_calls import TimedCalls
+
+DEFAULT_MODEL = "gpt-5.4-mini"
+BASE_URL = "https://api.openai.com/v1"
+_FINISHES = {"stop": "complete", "length": "cut", "content_filter": "blocked"}
+# Of the provider's own models: those that take a temperature only when they do not think, and those that take none.
+_MAY_THINK = re.compile(r"gpt-5\.\d+(?:-mini|-nano)?(?:-\d{4}-\d\d-\d\d)?")
+_ALWAYS_THINKS = re.compile(r"o\d|gpt-[5-9]")
+# What the strict mode of structured output refuses; the answer is validated against the whole schema after.
+_NOT_STRICT = ("minLength", "maxLength", "uniqueItems", "$schema", "title")
+
+
+class OpenAICompatibleModel:
+    """Keeps ChatModel. Nothing is read from the environment: neither the client's key variables nor its base URL, its
+    organization or an Authorization among its custom headers.
+
+    `api_key` None sends none, as a server on one's own machine needs none; with no `base_url` it is a UsageError,
+    like a key or URL that cannot be one.
+    """
+
+    name = "openai_compatible"
+
+    def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
+        key, url = checked_key(api_key), checked_url(base_url or BASE_URL)
+        if key is None and base_url is None:
+            raise UsageError("openai_compatible needs an API key, or llm.base_url for a server that needs none")
+        self.model = model
+        # Local servers know the older name of the limit alone, the provider's thinking models the newer alone.
+        self._limit = "max_tokens" if base_url else "max_completion_tokens"
+        self.parameters: Mapping[str, Any] = {"temperature": 0} if base_url else _parameters(model)
+        self._errors = ErrorTeller(self.name, model, url, key)
+        self._calls = TimedCalls(f"{self.name} requests")
+        self._connect(key, url)
+
+    def _connect(self, key: str | None, url: str) -> None:
+        import openai
+
+        self._openai = openai
+        # An Authorization that is set here stands above one in OPENAI_CUSTOM_HEADERS, also where it says: none.
+        authorization: Any = f"Bearer {key}" if key else openai.Omit()
+        self._headers = {"Authorization": authorization}
+        self._client = openai.AsyncOpenAI(
+            api_key=key or "none",
+            base_url=url,
+            max_retries=0,
+            timeout=None,  # TimedCalls has them
+        )
+        self._client.organization = self._client.project = None
+
+    def ask(self, question: ModelQuestion, timeout: float | None) -> ModelAnswer:
+        """Keeps ChatModel.ask. Raises ProviderError (ConnectionLostError where no whole answer came) from what the
+        client raised, and TimeoutError."""
+        try:
+            return self._calls.run(lambda: self._request(question), timeout)
+        except json.JSONDecodeError as error:
+            self._errors.tell_unreadable(error.doc, error)
+        except Exception as error:  # noqa: BLE001, whatever the client raises is told without the key
+            if getattr(error, "code", None) == "content_filter":
+                return ModelAnswer("", finish="blocked")  # some servers refuse a prompt as an error of status 400
+            self._errors.tell(error, isinstance(error, self._openai.APIConnectionError))
+
+    def close(self) -> None:
+        self._calls.close(self._client.close)
+
+    async def _request(self, question: ModelQuestion) -> ModelAnswer:
+        settings: dict[str, Any] = {self._limit: question.max_output_tokens, **self.parameters}
+        if question.schema:
+            settings["response_format"] = _response_format(question)
+        heard = await self._client.chat.completions.create(
+            model=self.model,
+            messages=[
+                {"role": "system", "content": sendable(question.system)},
+                {"role": "user", "content": sendable(question.user)},
+            ],
+            extra_headers=self._headers,
+            **settings,
+        )
+        if not getattr(heard, "choices", None):
+            self._tell_no_answer(heard)
+        return _answer(heard)
+
+    def _tell_no_answer(self, heard: Any) -> None:
+        """Raise for what came under the status 200 and is no completion: a page, other JSON, or an error."""
+        error = getattr(heard, "error", None)
+        if isinstance(error, dict):
+            code = str(error.get("code"))
+            status = int(code) if code.isdigit() else 429 if "rate_limit" in code or "quota" in code else 500
+            self._errors.tell_status(status, json.dumps({"error": error}))
+        self._errors.tell_unreadable(heard if isinstance(heard, str) else repr(heard))
+
+
+def _parameters(model: str) -> dict[str, Any]:
+    if _MAY_THINK.fullmatch(model):
+        return {"temperature": 0, "reasoning_effort": "none"}
+    return {} if _ALWAYS_THINKS.match(model) else {"temperature": 0}
+
+
+def _response_format(question: ModelQuestion) -> dict[str, Any]:
+    """The schema as `response_format`; strict where each object lists its fields and all of them are required."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", question.prompt)[:64] or "answer"
+    strict = _can_be_strict(question.schema)
+    schema = _without(question.schema, _NOT_STRICT) if strict else question.schema
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": strict, "schema": schema}}
+
+
+def _can_be_strict(schema: Any) -> bool:
+    if isinstance(schema, Mapping):
+        fields = schema.get("properties")
+        if isinstance(fields, Mapping) and (
+            schema.get("additionalProperties") is not False or set(schema.get("required", ())) != set(fields)
+        ):
+            return False
+        return all(_can_be_strict(part) for part in schema.values())
+    return all(_can_be_strict(part) for part in schema) if isinstance(schema, (list, tuple)) else True
+
+
+def _without(schema: Any, names: tuple[str, ...], are_fields: bool = False) -> Any:
+    """The schema without those keywords; fields that bear such a name stay."""
+    if isinstance(schema, Mapping):
+        return {
+            name: _without(part, names, are_fields=name in ("properties", "$defs") and not are_fields)
+            for name, part in schema.items()
+            if are_fields or name not in names
+        }
+    return [_without(part, names) for part in schema] if isinstance(schema, (list, tuple)) else schema
+
+
+def _answer(heard: Any) -> ModelAnswer:
+    """The client's completion as a ModelAnswer. A refusal is `blocked`, its words are the text."""
+    choice, usage = heard.choices[0], heard.usage
+    refused = getattr(choice.message, "refusal", None)
+    return ModelAnswer(
+        text=refused or choice.message.content or "",
+        input_tokens=usage.prompt_tokens if usage is not None else None,
+        output_tokens=usage.completion_tokens if usage is not None else None,
+        request_id=getattr(heard, "_request_id", None) or heard.id or "",
+        finish="blocked" if refused else _FINISHES.get(choice.finish_reason, "complete"),
+    )
