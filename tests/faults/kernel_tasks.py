@@ -52,6 +52,8 @@ def process(paper: Any) -> dict[str, Any]:
     if action == "signals":
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
+    if action == "memory":
+        too_much()
     if action == "sleep":
         Path(argument).write_text(str(os.getpid()))
         time.sleep(120)
@@ -60,6 +62,17 @@ def process(paper: Any) -> dict[str, Any]:
         "status": "success", "pid": os.getpid(), "parent": parent.pid if parent else None,
         "stages_completed": ["worked"],
     }  # fmt: skip
+
+
+def too_much() -> None:
+    """Ask for more memory than this process may have."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 29, hard))
+    held = []
+    while True:
+        held.append(bytearray(1 << 24))
 
 
 class Unloadable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import random
 import signal
@@ -59,33 +60,56 @@ work(sys.argv[2] + "main")
 """
 
 
-def test_what_was_acknowledged_survives_kill_9_at_any_moment(tmp_path: Path) -> None:
-    """Twenty rounds over one file: each loads what the one before left, and goes on."""
-    file = tmp_path / "c.json"
-    acknowledged: dict[str, int] = {}
-    chance = random.Random(7)
-    for round_number in range(20):
-        process = python(UPDATES, str(file), f"r{round_number}")
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(chance.uniform(0, 0.03))
-        process.kill()
-        output = process.communicate()[0]
-        assert process.returncode == -signal.SIGKILL
-        for line in output.splitlines():
-            name, _, step = line.partition(" ")
-            if step.isdigit():
-                acknowledged[name] = int(step)  # the last line may be cut
-        checkpoint = CheckpointManagerV2(file)
-        assert checkpoint.load() is True
-        papers = checkpoint.data["papers"]
-        for name, last in acknowledged.items():
-            for number in range(max(0, last - 49), last + 1):
-                assert f"s{number}" in papers[f"{name}-{number % 50}"]["stages"]
-    assert acknowledged
-    with checkpoint:
-        checkpoint.update_paper_status("last", "completed")
-    assert os.listdir(tmp_path) == ["c.json"]
+def killed_once(file: Path, name: str, before: float, chance: random.Random) -> dict[str, int]:
+    """Let a process update until it is killed; the last step that it acknowledged, for each of its threads."""
+    process = python(UPDATES, str(file), name)
+    assert process.stdout is not None
+    first = "" if before else process.stdout.readline()
+    time.sleep(before or chance.uniform(0, 0.03))
+    process.kill()
+    output = first + process.communicate()[0]
+    assert process.returncode == -signal.SIGKILL
+    acknowledged = {}
+    for line in output.splitlines(keepends=True):
+        if line.endswith("\n"):  # the last line may be cut
+            thread, step = line.split()
+            acknowledged[thread] = int(step)
+    return acknowledged
+
+
+def lost_updates(file: Path, acknowledged: dict[str, int]) -> list[str]:
+    """The acknowledged steps that are not in the checkpoint."""
+    checkpoint = CheckpointManagerV2(file)
+    assert checkpoint.load() is True or not acknowledged
+    papers = checkpoint.data["papers"]
+    return [
+        f"{thread} {step}"
+        for thread, last in acknowledged.items()
+        for step in range(last + 1)
+        if f"s{step}" not in papers.get(f"{thread}-{step % 50}", {"stages": ()})["stages"]
+    ]
+
+
+def test_what_was_acknowledged_survives_kill_9_at_any_moment(tmp_path: Path, long: bool) -> None:
+    """Twenty rounds over one file: each loads what the one before left, and goes on.
+
+    Every third process is killed while it starts, loads or takes up what was left.  `--long`: 125 such files.
+    """
+    chance = random.Random()
+    checked = 0
+    for number in range(125 if long else 1):
+        file = tmp_path / str(number) / "c.json"
+        acknowledged: dict[str, int] = {}
+        for round_number in range(20):
+            before = chance.uniform(0.02, 0.15) if round_number % 3 == 2 else 0.0
+            acknowledged |= killed_once(file, f"r{round_number}", before, chance)
+            assert lost_updates(file, acknowledged) == []
+        checked += sum(last + 1 for last in acknowledged.values())
+        logging.info("%d rounds, %d acknowledged updates, none lost", 20 * (number + 1), checked)
+        with CheckpointManagerV2(file) as checkpoint:
+            assert checkpoint.load()
+            checkpoint.update_paper_status("last", "completed")
+        assert os.listdir(file.parent) == ["c.json"]
 
 
 def test_a_journal_without_its_json_file_is_enough(tmp_path: Path) -> None:
