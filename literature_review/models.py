@@ -223,7 +223,8 @@ class Claim:
 
     `score` in 0..1; `scores` its parts by name, each in 0..1; `coverage`: covered or partial, how far the
     quote answers; `direction`: increase, decrease, no difference or unknown (advisory); `last_page` differs
-    from `page` where the quote runs over a page break; `appeal_of`: the rejected claim that this one replaces.
+    from `page` where the quote runs over a page break; `appeal_of`: the rejected claim that this one replaces;
+    `match`: exact, or near where the model's words differ from the text's, shown here, by signs of scanning.
     """
 
     id: str
@@ -244,6 +245,7 @@ class Claim:
     scores: Mapping[str, float] = field(default_factory=dict)
     direction: str = "unknown"
     appeal_of: str = ""
+    match: str = "exact"
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "scores": dict(self.scores)}
@@ -285,11 +287,14 @@ class Proposal:
 @dataclass(frozen=True)
 class Findings:
     """What a back end found in one paper: proposals, the nearest spans that it turned down per
-    sub-requirement (as proposals with the reason), and how surely the paper speaks to each (0..1)."""
+    sub-requirement (as proposals with the reason), and how surely the paper speaks to each (0..1).
+
+    `suspicious`: words of the paper that give orders to a model instead of telling a reader something."""
 
     proposals: tuple[Proposal, ...] = ()
     turned_down: tuple[Proposal, ...] = ()
     coverage: Mapping[str, float] = field(default_factory=dict)
+    suspicious: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """From what a back end proposes to claims and passages, through the quote check.
 
     Proposal --quote stands in the text, visible, of a known sub-requirement--> Claim (pending) | Passage
+             --it stands but for signs of scanning, and a model read it-------> the same, marked as near
              --else--> a line of `refused_quotes`, with the reason
 
 Page, section and characters come from our own text, never from the back end.
@@ -11,21 +12,30 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from literature_review.models import Claim, Document, PaperFile, Passage, Proposal, claim_id
 from literature_review.ports import StageContext
 from literature_review.reviewers.passages import context_of
 from literature_review.text.hidden import blank_out
-from literature_review.text.quotes import QuoteIndex, QuoteMatch, readable
+from literature_review.text.near_quotes import NEAR, find_near
+from literature_review.text.quotes import QuoteIndex, QuoteMatch, quotes_equal, readable
 
 LONGEST_REASON = 500
 _SHOWN_OF_REFUSED = 300  # characters
 
 
+class _Found(NamedTuple):
+    """Where a quote stands; `exact` False: but for signs of scanning."""
+
+    place: QuoteMatch
+    exact: bool
+
+
 @dataclass
 class QuoteDesk:
-    """Takes the proposals for one paper. `wanted`: ids of sub-requirements; `backend`, `model`: who proposes.
+    """Takes the proposals for one paper. `wanted`: ids of sub-requirements; `backend`, `model`: who proposes; `near`:
+    whether quotes that differ from the text by signs of scanning are taken, as those of models are.
 
     `contexts`: claim id, or the like of a passage's place -> words before and after it. Used by one thread.
     """
@@ -35,6 +45,7 @@ class QuoteDesk:
     wanted: Collection[str]
     backend: str
     model: str
+    near: bool = False
     contexts: dict[str, list[str]] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
 
@@ -46,10 +57,10 @@ class QuoteDesk:
         """Pending claims, each place once, in the order proposed; none whose id is in `known`."""
         claims: dict[str, Claim] = {}
         for proposal in proposals:
-            match = self._match(proposal)
-            if match is None:
+            found = self._found(proposal)
+            if found is None:
                 continue
-            claim = self._claim(proposal, match)
+            claim = self._claim(proposal, found)
             if claim.id not in known:
                 claims.setdefault(claim.id, claim)
         return tuple(claims.values())
@@ -58,27 +69,28 @@ class QuoteDesk:
         """What was turned down, each place once, in the order given."""
         passages: dict[str, Passage] = {}
         for proposal in turned_down:
-            match = self._match(proposal)
-            if match is None:
+            found = self._found(proposal)
+            if found is None:
                 continue
-            key, fields = self._place(proposal, match)
+            key, fields = self._place(proposal, found)
             passages.setdefault(key, Passage(**fields))
         return tuple(passages.values())
 
-    def _claim(self, proposal: Proposal, match: QuoteMatch) -> Claim:
-        key, fields = self._place(proposal, match)
+    def _claim(self, proposal: Proposal, found: _Found) -> Claim:
+        key, fields = self._place(proposal, found)
         return Claim(
             **fields,
             id=key,
             status="pending",
             backend=self.backend,
             model=self.model,
-            last_page=self.document.page_at(match.end - 1),
+            last_page=self.document.page_at(found.place.end - 1),
             appeal_of=proposal.appeal_of,
+            match="exact" if found.exact else "near",
         )
 
-    def _place(self, proposal: Proposal, match: QuoteMatch) -> tuple[str, dict[str, Any]]:
-        start, end = match
+    def _place(self, proposal: Proposal, found: _Found) -> tuple[str, dict[str, Any]]:
+        start, end = found.place
         key = claim_id(self.paper, proposal.sub_requirement, start, end)
         self.contexts[key] = list(context_of(self._seen, start, end))
         return key, {
@@ -90,29 +102,50 @@ class QuoteDesk:
             "start": start,
             "end": end,
             "score": unit(proposal.score),
-            "reason": one_line(proposal.reason),
+            "reason": one_line(proposal.reason) if found.exact else with_near_note(proposal.reason),
         }
 
-    def _match(self, proposal: Proposal) -> QuoteMatch | None:
+    def _found(self, proposal: Proposal) -> _Found | None:
         """Where the proposal's quote stands, or None once the refusal is written down."""
-        match = self._index.find(proposal.quote, proposal.start)
+        place = self._index.find(proposal.quote, proposal.start)
+        exact = place is not None
+        if place is None and self.near:
+            place = find_near(self._index, proposal.quote, proposal.start)
+        hidden = place is not None and self.document.is_hidden(*place)
         if proposal.sub_requirement not in self.wanted:
             reason = "there is no such sub-requirement"
-        elif match is None:
+        elif place is None:
             reason = self._index.refusal(proposal.quote, proposal.start)
-        elif self.document.is_hidden(*match):
+        elif hidden:
             reason = "the quote stands in text that a reader of the page cannot see"
         else:
-            return match
-        quote = "" if match is not None and self.document.is_hidden(*match) else proposal.quote
+            return _Found(place, exact)
         self.refused.append(
             {
                 "sub_requirement": one_line(proposal.sub_requirement),
-                "quote": one_line(quote)[:_SHOWN_OF_REFUSED],
+                "quote": "" if hidden else one_line(proposal.quote)[:_SHOWN_OF_REFUSED],
                 "reason": reason,
             }
         )
         return None
+
+
+def fault_of(claim: Claim, document: Document, wanted: Collection[str]) -> str:
+    """Why a claim cannot be approved whatever a model says of it; empty where nothing stands against it."""
+    if claim.sub_requirement not in wanted:
+        return f"the protocol has no sub-requirement {claim.sub_requirement!r}"
+    inside = 0 <= claim.start < claim.end <= len(document.text)
+    if not inside or not quotes_equal(document.text[claim.start : claim.end], claim.quote):
+        return "the quote does not stand in the paper at its place, word for word"
+    if document.is_hidden(claim.start, claim.end):
+        return "the quote stands in text that a reader of the page cannot see"
+    return ""
+
+
+def with_near_note(reason: str) -> str:
+    """A reason that says that the quote is a near match, whole behind what there is room for."""
+    note = f" ({NEAR})"
+    return one_line(reason, LONGEST_REASON - len(note)) + note
 
 
 def paper_and_text(context: StageContext) -> tuple[PaperFile, Document]:

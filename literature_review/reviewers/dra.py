@@ -3,8 +3,9 @@
     rejected claims -> back end looks again, with more of their context -> quote check -> new pending claims
                                                                            (`appeal_of` names the rejected one)
 
-The rejected claim stays with its reason, whatever becomes of its appeal. The new claims are judged like all others
-by the judge stage, which the run loop calls again; this stage approves nothing.
+A claim whose quote is at fault is not appealed. The rejected claim stays with its reason, whatever becomes of its
+appeal. The new claims are judged like all others by the judge stage, which the run loop calls again; this stage
+approves nothing.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ from collections.abc import Iterable, Mapping
 
 from literature_review.models import Claim, Proposal, StageResult
 from literature_review.ports import StageContext
-from literature_review.reviewers.claims import QuoteDesk, by_id, merged_contexts, paper_and_text
+from literature_review.reviewers.claims import QuoteDesk, by_id, fault_of, merged_contexts, paper_and_text
 
 
 def run(context: StageContext) -> StageResult:
-    """All claims of the paper and the new ones, pending; skipped where no claim was rejected."""
+    """All claims of the paper and the new ones, pending; skipped where no claim was rejected for what it says."""
     rejected = [claim for claim in context.claims if claim.status == "rejected"]
     if not rejected:
         return StageResult(status="skipped", reason="no claim was rejected")
     paper, document = paper_and_text(context)
     wanted = {sub.id: sub for sub in context.protocol.sub_requirements()}
+    rejected = [claim for claim in rejected if not fault_of(claim, document, wanted)]
+    if not rejected:
+        return StageResult(status="skipped", reason="every rejected claim was so for its quote; nothing to appeal")
     findings = context.backend.reconsider(document, rejected, wanted, context.deadline)
     context.deadline.check(context.stage)
-    desk = QuoteDesk(paper.id, document, wanted, context.backend.name, context.backend.model)
+    backend = context.backend
+    desk = QuoteDesk(paper.id, document, wanted, backend.name, backend.model, near=backend.paid)
     appeals = desk.claims(_appeals(findings.proposals, by_id(rejected)), known=by_id(context.claims))
     earlier = [result for result in context.earlier.values() if result is not None]
     refused = [line for result in earlier for line in result.record.get("refused_quotes", ())]

@@ -5,7 +5,8 @@
                           `--included--> back end proposes -> quote check -> pending claims, passages turned down
 
 `record`: bibliography, screening, coverage (sub-requirement -> 0..1), pages, characters, hidden (lines for
-people), refused_quotes, contexts (claim id or passage's place -> words before and after). All plain JSON.
+people), refused_quotes, contexts (claim id or passage's place -> words before and after), suspicious (words of the
+paper that give orders to a model). All plain JSON.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Any
 
 from literature_review.models import Bibliography, Document, PaperFile, ScreeningDecision, StageResult
 from literature_review.ports import StageContext
-from literature_review.reviewers.claims import QuoteDesk, paper_and_text, unit
+from literature_review.reviewers.claims import QuoteDesk, one_line, paper_and_text, unit
 from literature_review.reviewers.screening import screen
 
 _REASONS = {"invisible": "invisible", "white": "white", "off_page": "off the page", "tiny": "tiny"}
+_SHOWN_OF_ORDERS = 120  # characters
 
 
 def run(context: StageContext) -> StageResult:
@@ -35,13 +37,18 @@ def run(context: StageContext) -> StageResult:
     wanted = tuple(context.protocol.sub_requirements())
     findings = context.backend.find_claims(document, wanted, context.deadline)
     context.deadline.check(context.stage)
-    desk = QuoteDesk(paper.id, document, {sub.id for sub in wanted}, context.backend.name, context.backend.model)
+    backend = context.backend
+    desk = QuoteDesk(paper.id, document, {sub.id for sub in wanted}, backend.name, backend.model, near=backend.paid)
     claims = desk.claims(findings.proposals)
     passages = desk.passages(findings.turned_down)
     if desk.refused:
         context.log.debug(f"{paper.id}: {len(desk.refused)} quotes refused: not word for word in the paper")
+    if findings.suspicious:
+        told = "; ".join(one_line(words, _SHOWN_OF_ORDERS) for words in findings.suspicious)
+        context.log.warning(f"{paper.id}: its text gives orders to a model, which were not followed: {told}")
     coverage = {sub.id: unit(findings.coverage[sub.id]) for sub in wanted if sub.id in findings.coverage}
     record.update(coverage=coverage, refused_quotes=desk.refused, contexts=desk.contexts)
+    record["suspicious"] = [one_line(words) for words in findings.suspicious]
     return StageResult(claims=claims, passages=passages, record=record)
 
 
@@ -59,6 +66,7 @@ def _record(document: Document, bibliography: Bibliography, decision: ScreeningD
         "hidden": _hidden_lines(document),
         "refused_quotes": [],
         "contexts": {},
+        "suspicious": [],
     }
 
 

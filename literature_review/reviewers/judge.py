@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from literature_review.errors import BackendError
-from literature_review.models import Claim, Document, StageResult, SubRequirement, Verdict
+from literature_review.models import Claim, StageResult, Verdict
 from literature_review.ports import StageContext
-from literature_review.reviewers.claims import one_line, paper_and_text, unit
-from literature_review.text.quotes import quotes_equal
+from literature_review.reviewers.claims import fault_of, one_line, paper_and_text, unit, with_near_note
 
 _COVERAGES = ("covered", "partial")
 
@@ -25,25 +24,13 @@ def run(context: StageContext) -> StageResult:
         return StageResult(claims=context.claims, reason="nothing was pending")
     _, document = paper_and_text(context)
     wanted = {sub.id: sub for sub in context.protocol.sub_requirements()}
-    judged = {claim.id: _refused(claim, why) for claim in pending if (why := _fault(claim, document, wanted))}
+    judged = {claim.id: _refused(claim, why) for claim in pending if (why := fault_of(claim, document, wanted))}
     fit = [claim for claim in pending if claim.id not in judged]
     if fit:
         verdicts = context.backend.judge(document, fit, wanted, context.deadline)
         context.deadline.check(context.stage)
         judged.update(_with_verdicts(fit, verdicts))
     return StageResult(claims=tuple(judged.get(claim.id, claim) for claim in context.claims))
-
-
-def _fault(claim: Claim, document: Document, wanted: Mapping[str, SubRequirement]) -> str:
-    """Why a claim cannot be approved whatever a model says of it; empty where nothing stands against it."""
-    if claim.sub_requirement not in wanted:
-        return f"the protocol has no sub-requirement {claim.sub_requirement!r}"
-    inside = 0 <= claim.start < claim.end <= len(document.text)
-    if not inside or not quotes_equal(document.text[claim.start : claim.end], claim.quote):
-        return "the quote does not stand in the paper at its place, word for word"
-    if document.is_hidden(claim.start, claim.end):
-        return "the quote stands in text that a reader of the page cannot see"
-    return ""
 
 
 def _refused(claim: Claim, why: str) -> Claim:
@@ -55,14 +42,14 @@ def _with_verdicts(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> dict
     missing = [claim.id for claim in claims if claim.id not in by_claim]
     if missing:
         raise BackendError(f"the back end gave no verdict on {len(missing)} of {len(claims)} claims")
-    return {claim.id: claim.judged(_sound(by_claim[claim.id])) for claim in claims}
+    return {claim.id: claim.judged(_sound(by_claim[claim.id], claim.match == "near")) for claim in claims}
 
 
-def _sound(verdict: Verdict) -> Verdict:
-    """The verdict with its scores in 0..1 and its words on one line."""
+def _sound(verdict: Verdict, near: bool) -> Verdict:
+    """The verdict with its scores in 0..1 and its words on one line, which go on saying that a quote is a near one."""
     return replace(
         verdict,
-        reason=one_line(verdict.reason),
+        reason=with_near_note(verdict.reason) if near else one_line(verdict.reason),
         score=unit(verdict.score),
         scores={name: unit(score) for name, score in verdict.scores.items()},
         coverage=verdict.coverage if verdict.coverage in _COVERAGES else "partial",

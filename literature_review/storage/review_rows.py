@@ -59,7 +59,7 @@ PAPERS = Table("papers", 1, (
 RELATED_PAPERS = Table("related_papers", 2, ("paper", "related", "relation"))
 CLAIMS = Table("claims", 1, (
     "id", "paper", "sub_requirement", *_PLACE, "status", "reason", "backend", "model", "last_page", "coverage",
-    "scores", "direction", "appeal_of",
+    "scores", "direction", "appeal_of", "match",
 ))  # fmt: skip
 PASSAGES = Table("passages", 3, ("paper", "sub_requirement", "position", *_PLACE, "reason"))
 COVERAGE = Table("coverage", 2, ("paper", "sub_requirement", "score"))

@@ -163,9 +163,14 @@ def _fold(text: str) -> tuple[str, array[int]]:
     return "".join(pieces), origins
 
 
+def folded(quote: str) -> str:
+    """A quote in the form in which it is compared, as `QuoteIndex.folded` is for a text."""
+    return _fold(quote.strip())[0]
+
+
 def quotes_equal(one: str, other: str) -> bool:
     """Whether two texts say the same, word for word and number for number, however they are set."""
-    return _fold(one.strip())[0] == _fold(other.strip())[0]
+    return folded(one) == folded(other)
 
 
 def _cut(left: str, right: str, together: bool) -> bool:
@@ -176,22 +181,31 @@ def _cut(left: str, right: str, together: bool) -> bool:
 
 
 class QuoteIndex:
-    """A text made ready for the look-up of several quotes. Linear time and memory; safe to share by threads."""
+    """A text made ready for the look-up of several quotes. Linear time and memory; safe to share by threads.
+
+    `folded`: the text in the form in which quotes are compared."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._folded, self._origins = _fold(text)
+        self.folded, self._origins = _fold(text)
+
+    def place(self, start: int, end: int) -> QuoteMatch | None:
+        """Where characters `start` to `end` of `folded` stand in the text, or None where they cut a word or number, or
+        leave out what governs them."""
+        if not (0 <= start < end <= len(self.folded) and self._begins(start) and self._ends(end)):
+            return None
+        return QuoteMatch(self._origins[start], self._end_of(end))
 
     @cached_property
     def _backwards(self) -> str:
-        return self._folded[::-1]  # `str.rfind` takes quadratic time on periodic texts, `find` does not
+        return self.folded[::-1]  # `str.rfind` takes quadratic time on periodic texts, `find` does not
 
     def find(self, quote: str, hint: int | None = None) -> QuoteMatch | None:
         """Where `quote` stands, or None. Of several places the one that begins nearest to `hint` (characters
         of the text), without a hint the first. Never matches what is too short or too long for a quote."""
         if refusal_of_length(quote):
             return None
-        wanted = _fold(quote.strip())[0]
+        wanted = folded(quote)
         at = 0 if hint is None else bisect_left(self._origins, hint)
         found = [next(self._whole(self._after(wanted, at), wanted), None)]
         if hint is not None:
@@ -204,20 +218,20 @@ class QuoteIndex:
         length = refusal_of_length(quote)
         if length or self.find(quote, hint) is not None:
             return length
-        if _fold(quote.strip())[0] in self._folded:
+        if folded(quote) in self.folded:
             return "the quote leaves out part of a word or number, or the negation or sign that governs it"
         return "these words do not stand in the paper"
 
     def _after(self, wanted: str, at: int) -> Iterator[int]:
         for _ in range(_TRIES):
-            at = self._folded.find(wanted, at)
+            at = self.folded.find(wanted, at)
             if at < 0:
                 return
             yield at
             at += 1
 
     def _before(self, wanted: str, at: int) -> Iterator[int]:
-        backwards, size = wanted[::-1], len(self._folded)
+        backwards, size = wanted[::-1], len(self.folded)
         mirrored = size - at - len(wanted) + 1
         for _ in range(_TRIES):
             mirrored = self._backwards.find(backwards, max(mirrored, 0))
@@ -228,9 +242,9 @@ class QuoteIndex:
 
     def _whole(self, places: Iterator[int], wanted: str) -> Iterator[QuoteMatch]:
         for start in places:
-            end = start + len(wanted)
-            if self._begins(start) and self._ends(end):
-                yield QuoteMatch(self._origins[start], self._end_of(end))
+            match = self.place(start, start + len(wanted))
+            if match is not None:
+                yield match
 
     def _end_of(self, end: int) -> int:
         """The end in the text of the folded character before `end`, without what was folded away behind it."""
@@ -246,25 +260,25 @@ class QuoteIndex:
     def _begins(self, at: int) -> bool:
         if at == 0:
             return True
-        left, right, gap = self._folded[at - 1], self._folded[at], self._between(at)
+        left, right, gap = self.folded[at - 1], self.folded[at], self._between(at)
         if _cut(left, right, not gap) or self._origins[at] == self._origins[at - 1]:
             return False
         if left == _DASH and right.isalnum():
             return False
-        before = self._folded[max(at - 2, 0) : at - 1]
+        before = self.folded[max(at - 2, 0) : at - 1]
         if right.isdigit() and (left in _GOVERNS_NUMBER or (left in _IN_NUMBERS and before.isdigit() and not gap)):
             return False
-        if not _NEGATION.search(self._folded[max(at - 24, 0) : at]):
+        if not _NEGATION.search(self.folded[max(at - 24, 0) : at]):
             return True
         return "\n" in self.text[self._origins[at - 1] : self._origins[at]] and right.isupper()
 
     def _ends(self, at: int) -> bool:
-        if at >= len(self._folded):
+        if at >= len(self.folded):
             return True
-        left, right, gap = self._folded[at - 1], self._folded[at], self._between(at)
+        left, right, gap = self.folded[at - 1], self.folded[at], self._between(at)
         if _cut(left, right, not gap) or self._origins[at] == self._origins[at - 1]:
             return False
-        after = self._folded[at + 1 : at + 2]
+        after = self.folded[at + 1 : at + 2]
         if right == _DASH and left.isalnum() and after.isalnum():
             return False
         cuts_number = right in _IN_NUMBERS and after.isdigit() and not gap

@@ -162,7 +162,7 @@ def test_a_review_is_in_the_tables(database: Database, path: Path) -> None:
     found = ask(
         path,
         "SELECT id, paper, sub_requirement, quote, page, section, start, end, score, status, "
-        "reason, backend, model, last_page, coverage, scores, direction, appeal_of FROM claims "
+        "reason, backend, model, last_page, coverage, scores, direction, appeal_of, match FROM claims "
         "WHERE sub_requirement = 'S1'",
     )[0]
     wanted = {**claim().__dict__, "scores": '{"outcome":0.5}'}
@@ -640,14 +640,15 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(path: Path, monkey
     """Reading leaves it as it is; the first write runs what it lacks, and every row is still there."""
     with Database(path) as database:
         database.put_result("a", "judge", RESULT)
+    now = len(schema.migrations())
     newer = [*schema.migrations(), "CREATE TABLE more (x);\nINSERT INTO more VALUES (';'); -- done;\n"]
     monkeypatch.setattr(schema, "migrations", lambda: newer)
     with Database(path) as database:
         assert database.get_result("a", "judge") == RESULT
-        assert ask(path, "PRAGMA user_version") == [(1,)]
+        assert ask(path, "PRAGMA user_version") == [(now,)]
         database.put_result("b", "judge", RESULT)
         assert database.get_result("a", "judge") == RESULT
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(now + 1,)]
     assert ask(path, "SELECT * FROM more") == [(";",)]
 
 
