@@ -64,6 +64,11 @@ def process(paper: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def echo(paper: Any) -> dict[str, Any]:
+    """A result with numbers that JSON does not know."""
+    return {"status": "success", "echo": paper, "nan": float("nan"), "huge": 10**5_000}
+
+
 def too_much() -> None:
     """Ask for more memory than this process may have."""
     import resource
