@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from literature_review.pipeline.run import PipelineOrchestrator
 from tests.review_samples import SHARED
 
 ROOT = Path(__file__).resolve().parents[1]
+KERNEL = (ROOT / "docs" / "kernel.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
@@ -82,6 +87,29 @@ def test_the_example_in_python_works_as_shown(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     exec(blocks(README, "python")[1], {})
     assert capsys.readouterr().out.splitlines()[-1].startswith("completed ")
+
+
+@pytest.mark.parametrize("number", range(KERNEL.count("```python\n")))
+def test_each_example_of_the_kernel_alone_prints_what_stands_under_it(number: int, tmp_path: Path) -> None:
+    """In an empty folder, with the one file of the kernel copied into it and nothing else of ours."""
+    fences = FENCE.findall(KERNEL)
+    at = [index for index, (language, _) in enumerate(fences) if language == "python"][number]
+    script = fences[at][1].replace("literature_review.pipeline.orchestrator_v2", "orchestrator_v2")
+    (tmp_path / "example.py").write_text(script, encoding="utf-8")
+    shutil.copy(ROOT / "literature_review" / "pipeline" / "orchestrator_v2.py", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (fences[at + 1][1], "")
+
+
+def test_every_promise_of_the_kernel_names_a_test_that_there_is() -> None:
+    promises = [line for line in KERNEL.splitlines() if line.startswith("|") and "::" in line]
+    assert len(promises) >= 20
+    for line in promises:
+        (path, name) = re.findall(r"`(\S+\.py)::(test_\w+)`", line)[0]
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), line
 
 
 def test_the_configuration_of_the_repository_runs_the_examples() -> None:
