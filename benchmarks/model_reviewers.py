@@ -15,93 +15,113 @@ from zlib import crc32
 
 from model_wire import Request
 
-ORDERS = re.compile(r"ignore (?:all |your |the )*(?:previous |earlier )?instructions", re.IGNORECASE)
+ORDERS = re.compile(r"ignore (?:all |your |the |previous |earlier )*(?:instructions|rules|orders)", re.IGNORECASE)
 MADE_UP = "This treatment cured every patient without exception, and no side effect was ever seen (p < 0.001)."
-_FENCES = re.compile(r"<(?P<tag>[A-Za-z_-]*(?:paper|document|text)[\w-]*)[^>]*>\n?(?P<text>.*?)</(?P=tag)>", re.DOTALL)
+_FENCES = re.compile(r"^<<<BEGIN (\w+ \w+)>>>\n(.*?)\n<<<END \1>>>$", re.DOTALL | re.MULTILINE)
+_SENTENCE = re.compile(r"[A-Z][^.!?\n]{38,400}(?:\.\d[^.!?\n]*)*[.!?]")
+_WORD = re.compile(r"[a-z]{4,}")
 
 
 def fenced_text(prompt: str) -> str:
-    """The paper's text in a prompt; the whole prompt where nothing is fenced."""
-    parts = [match["text"] for match in _FENCES.finditer(prompt)]
-    return "\n".join(parts) if parts else prompt
+    """The paper's text in a prompt; the whole prompt where nothing is fenced. Fenced JSON gives the texts in it."""
+    return "\n".join(_texts(match.group(2)) for match in _FENCES.finditer(prompt)) or prompt
+
+
+def _texts(fenced: str) -> str:
+    try:
+        data = json.loads(fenced)
+    except ValueError:
+        return fenced
+    found: list[str] = []
+    rest = [data]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, str):
+            found.append(part)
+        elif isinstance(part, (list, dict)):
+            rest += list(part.values()) if isinstance(part, dict) else part
+    return "\n".join(reversed(found))
 
 
 def sentences_of(text: str) -> list[str]:
-    """Whole sentences of 40 characters or more that stand in the text; those with figures first."""
-    found = [match.group().strip() for match in re.finditer(r"[A-Z][^.!?\n]{38,400}[.!?]", text)]
-    return sorted(found, key=lambda sentence: not any(letter.isdigit() for letter in sentence))
+    """Sentences of 40 characters or more that stand in the text, in order."""
+    return [match.group().strip() for match in _SENTENCE.finditer(text)]
+
+
+class Quotes:
+    """Finds a sentence of the paper for an id: the one that shares most words with the prompt's line on that id."""
+
+    def __init__(self, prompt: str) -> None:
+        text = fenced_text(prompt)
+        self._asked = _FENCES.sub("", prompt)
+        self._sentences = sentences_of(text) or [text[:200]]
+        self._words = [set(_WORD.findall(sentence.lower())) for sentence in self._sentences]
+
+    def __call__(self, name: str, turn: int = 0) -> str:
+        """`turn`: 0 gives the best sentence, 1 the second best and so on."""
+        line = re.search(rf"^\W*{re.escape(name)}\b(.+)$", self._asked, re.MULTILINE)
+        wanted = set(_WORD.findall(line.group(1).lower())) if line else set()
+        order = sorted(range(len(self._sentences)), key=lambda at: -len(wanted & self._words[at]))
+        return self._sentences[order[turn % len(order)]]
 
 
 class Answer:
-    """Builds data for a schema. `quote(key)` gives the text of a verbatim field; `generous` says yes to everything."""
+    """Builds data for a schema. `quote(id, turn)` gives the text of a verbatim field; `generous` says yes to all.
 
-    def __init__(self, schema: Mapping[str, Any], quote: Callable[[str], str], generous: bool = False) -> None:
+    A list whose items name an id from an enum gets one item for each id; "nearest" only those that "claims" left out.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], quote: Callable[[str, int], str], generous: bool = False) -> None:
         self._root, self._quote, self._generous = schema, quote, generous
 
-    def data(self, schema: Mapping[str, Any], name: str = "", key: str = "", chosen: str | None = None) -> Any:
-        """`name`: of the field; `key`: what tells this place from others; `chosen`: the id that stands for it."""
+    def data(self, schema: Mapping[str, Any], name: str = "", key: str = "") -> Any:
+        """`name`: of the field; `key`: the id that it is about."""
         if "$ref" in schema:
             schema = self._root["$defs"][schema["$ref"].rpartition("/")[2]]
         options = [schema["const"]] if "const" in schema else schema.get("enum")
         if options:
-            if chosen is not None:
-                return chosen
-            return options[0] if self._generous else options[crc32(key.encode()) % len(options)]
+            return key if key in options else self._choice(options, name, key)
         kind = schema.get("type")
         kind = next((each for each in kind if each != "null"), "null") if isinstance(kind, list) else kind
         if kind == "object" or "properties" in schema:
-            return self._object(schema, key, chosen)
+            return {field: self.data(part, field, key) for field, part in schema.get("properties", {}).items()}
         if kind == "array":
             return self._array(schema, name, key)
         return self._scalar(kind, schema, name, key)
 
-    def _object(self, schema: Mapping[str, Any], key: str, chosen: str | None) -> dict[str, Any]:
-        fields = schema.get("properties", {})
-        ids = _id_field(fields)
-        return {
-            name: self.data(part, name, f"{key}/{name}" if name != ids else key, chosen if name == ids else None)
-            for name, part in fields.items()
-        }
+    def _choice(self, options: list[Any], name: str, key: str) -> Any:
+        if self._generous:
+            return next((each for each in ("approve", "better_quote", "covered") if each in options), options[0])
+        return options[crc32(f"{name} {key}".encode()) % len(options)]
 
     def _array(self, schema: Mapping[str, Any], name: str, key: str) -> list[Any]:
-        items = schema.get("items", {})
-        fields = items.get("properties", {})
-        ids = _id_field(fields)
-        low, high = schema.get("minItems", 1), schema.get("maxItems", 1000)
+        items, high = schema.get("items", {}), schema.get("maxItems", 1000)
+        ids = next((part["enum"] for part in items.get("properties", {}).values() if "enum" in part), None)
         if ids is None:
-            return [self.data(items, name, f"{key}/{at}") for at in range(min(max(low, 1), high))]
-        names = list(fields[ids]["enum"])[:high]
-        return [self.data(items, name, f"{key}/{each}", each) for each in names]
+            return [self.data(items, name, key) for _ in range(min(max(schema.get("minItems", 1), 1), high))]
+        if name in ("claims", "nearest") and not self._generous:
+            ids = [each for each in ids if (crc32(str(each).encode()) % 4 == 0) == (name == "nearest")]
+        return [self.data(items, name, each) for each in ids[:high]]
 
     def _scalar(self, kind: str | None, schema: Mapping[str, Any], name: str, key: str) -> Any:
+        chance = crc32(f"{name} {key}".encode())
         if kind == "boolean":
-            return self._generous or crc32(key.encode()) % 4 > 0
+            return self._generous or chance % 4 > 0
         if kind in ("number", "integer"):
             low, high = schema.get("minimum", 0), schema.get("maximum", 1)
-            share = 1.0 if self._generous else 0.6 + (crc32(key.encode()) % 40) / 100
-            value = low + (high - low) * share
+            value = low + (high - low) * (1.0 if self._generous else 0.6 + (chance % 40) / 100)
             return int(value) if kind == "integer" else round(value, 3)
         if kind == "string":
-            return self._quote(key) if name == "quote" else f"as the paper says ({key.rpartition('/')[0]})"
+            return self._quote(key, chance % 2) if name == "quote" else "" if name == "suspicious" else f"on {key}"
         return None
 
 
-def _id_field(fields: Mapping[str, Any]) -> str | None:
-    """The field whose enum names what each item is about: the first."""
-    return next((name for name, part in fields.items() if "enum" in part and part.get("type") == "string"), None)
-
-
 def honest(request: Request) -> str:
-    found = sentences_of(fenced_text(request.user)) or [fenced_text(request.user)[:200]]
-
-    def quote(key: str) -> str:
-        return found[crc32(key.encode()) % len(found)]
-
-    return json.dumps(Answer(request.schema, quote).data(request.schema))
+    return json.dumps(Answer(request.schema, Quotes(request.user)).data(request.schema), ensure_ascii=False)
 
 
 def inventive(request: Request) -> str:
-    return json.dumps(Answer(request.schema, lambda key: MADE_UP, generous=True).data(request.schema))
+    return json.dumps(Answer(request.schema, lambda key, turn: MADE_UP, generous=True).data(request.schema))
 
 
 def obedient(request: Request) -> str:

@@ -25,7 +25,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_faults import refused_key, success, throttled
+from model_faults import failure, refused_key, success, throttled
 from model_wire import Reply, Request, read_request
 
 Answer = Callable[[Request], "Reply | str"]
@@ -161,7 +161,10 @@ class ModelServer:
         wait = self.limits.wait_needed(request) if self.limits is not None else 0.0
         if wait > 0:
             return throttled(request, wait)
-        answer = self.answer(request)
+        try:
+            answer = self.answer(request)
+        except Exception as error:  # noqa: BLE001, the script's own mistake must not look like a dropped connection
+            return failure(request, 500, f"the server's script failed: {error!r}")
         return success(request, answer) if isinstance(answer, str) else answer
 
     async def _send(self, request: Request, reply: Reply, writer: asyncio.StreamWriter) -> bool:

@@ -13,7 +13,7 @@ from literature_review.llm.client_settings import checked_key, checked_url, http
 from literature_review.llm.provider_errors import ErrorTeller
 from literature_review.llm.timed_calls import TimedCalls
 
-DEFAULT_MODEL = "gemini-3.5-flash"
+DEFAULT_MODEL = "gemini-3.8-flash"
 BASE_URL = "https://generativelanguage.googleapis.com"
 API_VERSION = "v1beta"
 SHORTEST_SERVER_TIMEOUT = 10.0  # seconds; the API refuses a request that names less

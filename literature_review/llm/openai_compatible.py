@@ -17,7 +17,7 @@ from literature_review.llm.timed_calls import TimedCalls
 DEFAULT_MODEL = "gpt-5.4-mini"
 BASE_URL = "https://api.openai.com/v1"
 _FINISHES = {"stop": "complete", "length": "cut", "content_filter": "blocked"}
-# Of the provider's own models: those that take a temperature only when they do not think, and those that take none.
+# Of the provider's own models: those that take a temperature only when told not to think, and those that take none.
 _MAY_THINK = re.compile(r"gpt-5\.\d+(?:-mini|-nano)?(?:-\d{4}-\d\d-\d\d)?")
 _ALWAYS_THINKS = re.compile(r"o\d|gpt-[5-9]")
 # What the strict mode of structured output refuses; the answer is validated against the whole schema after.
@@ -106,7 +106,7 @@ class OpenAICompatibleModel:
 def _parameters(model: str) -> dict[str, Any]:
     if _MAY_THINK.fullmatch(model):
         return {"temperature": 0, "reasoning_effort": "none"}
-    return {} if _ALWAYS_THINKS.match(model) else {"temperature": 0}
+    return {"reasoning_effort": "low"} if _ALWAYS_THINKS.match(model) else {"temperature": 0}
 
 
 def _response_format(question: ModelQuestion) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class ServerAnswer:
 
 
 class ProviderError(BackendError):
-    """The provider gave no answer. `status_code`: of HTTP, None where there was none; `response`: what it sent.
+    """The provider gave no answer. `status_code`: of HTTP, None where there was none; `response`: what it sent;
+    `request_id`: its name for the request, where it told one.
 
     The cause is what the provider's client raised; nothing in the chain holds the key.
     """
@@ -47,6 +48,7 @@ class ProviderError(BackendError):
         super().__init__(message)
         self.response = response
         self.status_code = response.status_code if response is not None else None
+        self.request_id = response.headers.get("x-request-id", "") if response is not None else ""
 
 
 class ConnectionLostError(ProviderError, ConnectionError):

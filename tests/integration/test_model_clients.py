@@ -1,0 +1,194 @@
+"""What only one of the two clients does: the dialect of each provider, and of the servers that speak like it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("openai", reason="needs the extra openai")
+pytest.importorskip("google.genai", reason="needs the extra gemini")
+
+from model_faults import wrapped_error
+from model_server import ModelServer
+from model_wire import Reply
+
+from literature_review.errors import MissingExtraError
+from literature_review.llm import client_settings, gemini, openai_compatible
+from literature_review.llm.chat import ModelQuestion
+from literature_review.llm.gemini import GeminiModel
+from literature_review.llm.openai_compatible import OpenAICompatibleModel
+from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ErrorType
+
+pytestmark = pytest.mark.integration
+
+LOOSE: Mapping[str, Any] = {"type": "object", "properties": {"quote": {"type": "string"}}}
+STRICT = {**LOOSE, "required": ["quote"], "additionalProperties": False}
+QUESTION = ModelQuestion("dra/1", "Look again.", "The paper", STRICT, 99)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: ModelServer) -> ModelServer:
+    running.answer = lambda request: "{}"
+    running.requests.clear()
+    return running
+
+
+@pytest.fixture
+def openai(server: ModelServer) -> Iterator[OpenAICompatibleModel]:
+    model = OpenAICompatibleModel("local", None, f"{server.base_url}/v1/")
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def google(server: ModelServer) -> Iterator[GeminiModel]:
+    model = GeminiModel("gemini-3.8-flash", "a-key-for-tests", server.base_url)
+    yield model
+    model.close()
+
+
+def test_paths_are_those_of_the_providers(
+    openai: OpenAICompatibleModel, google: GeminiModel, server: ModelServer
+) -> None:
+    openai.ask(QUESTION, 5.0)
+    google.ask(QUESTION, 5.0)
+    assert [asked.path for asked in server.requests] == [
+        "/v1/chat/completions",
+        "/v1beta/models/gemini-3.8-flash:generateContent",
+    ]
+
+
+def test_a_server_without_a_key_gets_no_authorization(openai: OpenAICompatibleModel, server: ModelServer) -> None:
+    openai.ask(QUESTION, 5.0)
+    assert server.requests[0].key == ""
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"), [(STRICT, True), (LOOSE, False), ({"type": "array", "items": LOOSE}, False)]
+)
+def test_a_schema_is_strict_where_it_can_be(
+    openai: OpenAICompatibleModel, server: ModelServer, schema: Mapping[str, Any], strict: bool
+) -> None:
+    """OpenAI refuses a strict schema whose objects leave fields open or optional."""
+    openai.ask(replace(QUESTION, schema=schema), 5.0)
+    sent = server.requests[0].body["response_format"]
+    assert sent == {"type": "json_schema", "json_schema": {"name": "dra_1", "strict": strict, "schema": schema}}
+
+
+def test_what_the_strict_mode_refuses_is_left_out(openai: OpenAICompatibleModel, server: ModelServer) -> None:
+    """But a field that bears such a name stays."""
+    field = {"type": "string", "maxLength": 9, "title": "A"}
+    schema = {**STRICT, "properties": {"title": field}, "required": ["title"], "$schema": "x"}
+    openai.ask(replace(QUESTION, schema=schema), 5.0)
+    assert server.requests[0].schema == {
+        "type": "object",
+        "properties": {"title": {"type": "string"}},
+        "required": ["title"],
+        "additionalProperties": False,
+    }
+
+
+def test_local_servers_get_the_older_name_of_the_limit(openai: OpenAICompatibleModel, server: ModelServer) -> None:
+    openai.ask(QUESTION, 5.0)
+    assert server.requests[0].body["max_tokens"] == 99
+    assert "max_completion_tokens" not in server.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        (openai_compatible.DEFAULT_MODEL, {"temperature": 0, "reasoning_effort": "none"}),
+        ("gpt-5.4-mini-2026-03-17", {"temperature": 0, "reasoning_effort": "none"}),
+        ("gpt-4.1-mini", {"temperature": 0}),
+        ("gpt-5", {"reasoning_effort": "low"}),
+        ("gpt-6-luna", {"reasoning_effort": "low"}),
+        ("o3", {"reasoning_effort": "low"}),
+    ],
+)
+def test_a_model_that_takes_no_temperature_is_sent_none(model: str, parameters: Mapping[str, Any]) -> None:
+    """OpenAI refuses it with 400 for models that always think; a server of one's own gets 0 whatever its name."""
+    made = OpenAICompatibleModel(model, "a-key-for-tests")
+    assert made.parameters == parameters
+    made.close()
+    own = OpenAICompatibleModel(model, None, "http://127.0.0.1:1")
+    assert own.parameters == {"temperature": 0}
+    own.close()
+
+
+def test_an_error_under_status_200_is_one(openai: OpenAICompatibleModel, server: ModelServer) -> None:
+    """Some gateways send errors so; a throttle among them is transient."""
+    server.answer = wrapped_error
+    with pytest.raises(Exception, match="answered 429: Provider is busy") as raised:
+        openai.ask(QUESTION, 5.0)
+    assert ErrorClassifier.classify_error(raised.value) is ErrorType.TRANSIENT
+    server.answer = lambda request: Reply(body='{"error": {"code": 401, "message": "No"}}')
+    with pytest.raises(Exception, match="refused the API key") as raised:
+        openai.ask(QUESTION, 5.0)
+    assert ErrorClassifier.classify_error(raised.value) is ErrorType.PERMANENT
+
+
+def test_a_server_that_counts_no_tokens(openai: OpenAICompatibleModel, server: ModelServer) -> None:
+    """Then nothing is known of them, which is not the same as 0."""
+    server.answer = lambda request: Reply(
+        body='{"id": "", "choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}'
+    )
+    answer = openai.ask(QUESTION, 5.0)
+    assert (answer.text, answer.input_tokens, answer.output_tokens) == ("{}", None, None)
+
+
+def test_thoughts_are_no_part_of_geminis_answer(google: GeminiModel, server: ModelServer) -> None:
+    server.answer = lambda request: Reply(
+        body='{"candidates": [{"content": {"parts": [{"text": "hm", "thought": true}, {"text": "{"}, {"text": "}"}]}}]}'
+    )
+    answer = google.ask(QUESTION, 5.0)
+    assert (answer.text, answer.input_tokens, answer.finish) == ("{}", None, "complete")
+
+
+def test_gemini_thinks_little_where_it_thinks(google: GeminiModel, server: ModelServer) -> None:
+    google.ask(QUESTION, 5.0)
+    settings = server.requests[0].body["generationConfig"]
+    assert list(settings["thinkingConfig"].values()) == ["LOW"]
+    assert settings["responseMimeType"] == "application/json"
+    assert google.parameters == {"temperature": 0, "thinking_level": "low"}
+
+
+@pytest.mark.parametrize(("timeout", "sent"), [(5.0, None), (10.0, "10"), (12.3, "13"), (None, None)])
+def test_gemini_gives_up_with_us(
+    google: GeminiModel, server: ModelServer, timeout: float | None, sent: str | None
+) -> None:
+    """An answer that nobody waits for is not made; the API refuses a limit under ten seconds, so none is sent then."""
+    google.ask(QUESTION, timeout)
+    assert server.requests[0].headers.get("x-server-timeout") == sent
+
+
+def test_no_client_is_imported_before_one_is_made() -> None:
+    """A dry run, or another back end, pays nothing for them."""
+    code = (
+        "import sys; import literature_review.llm.gemini, literature_review.llm.openai_compatible; "
+        "print([name for name in ('google.genai', 'openai', 'httpx', 'httpx2', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_neither_httpx_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("httpx", "httpx2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'literature-review-pipeline\[gemini\]'"):
+        client_settings.http_library()
+
+
+def test_the_default_models_have_a_price_and_a_name() -> None:
+    assert gemini.DEFAULT_MODEL.startswith("gemini-")
+    assert openai_compatible.DEFAULT_MODEL.startswith("gpt-")
