@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from literature_review.errors import PaperError
+from literature_review.errors import BudgetSpentError, PaperError
 from literature_review.models import StageResult
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
 from literature_review.pipeline.parts import RunState
@@ -35,7 +35,7 @@ class StageRunner:
             base=1.0,
             factor=limits.backoff_base,
             max_delay=limits.backoff_max,
-            error_classifier=ErrorClassifier,
+            error_classifier=_WorthAnother,
             on_retry=lambda attempt, error, delay: self._on_retry(stage, paper_id, what, attempt, error, delay),
             cancel=self._state.cancelled,
         )
@@ -75,6 +75,14 @@ class StageRunner:
         if paper_id is not None:
             self._state.checkpoint.increment_retries(paper_id)
         self._state.log.warning(f"{what}: attempt {attempt} failed ({explain(error)}); again in {delay:.1f} s")
+
+
+class _WorthAnother:
+    """What the kernel's classifier calls transient, but for a budget that is spent, whatever its text says."""
+
+    @staticmethod
+    def should_retry(error: object) -> bool:
+        return not isinstance(error, BudgetSpentError) and ErrorClassifier.should_retry(error)
 
 
 def _checked(stage: LoadedStage, result: object) -> StageResult:

@@ -125,6 +125,9 @@ class PaperBatch:
             return
         outcome = self._outcome(paper)
         error = outcome.error or self._state.log.redact(str(result.get("error")))
+        if outcome.kind == "not_assessed" and self._state.fatal is not None:
+            self._state.checkpoint.update_paper_status(paper.id, "in_progress")  # the run stopped, not the paper failed
+            return
         self._state.log.warning(f"{paper.id}: {error}")
         if not segment.closes_papers:
             self._state.checkpoint.update_paper_status(paper.id, "failed", error=error)

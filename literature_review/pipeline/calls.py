@@ -29,6 +29,7 @@ from literature_review.pipeline.waiting import FOREVER, WaitingLine
 from literature_review.ports import Deadline, Log
 
 T = TypeVar("T")
+_OURS = (StageTimeoutError, BudgetSpentError)  # they say nothing of the server, and no further attempt can help
 
 
 def request_bucket(quota: Quota, **time_of_tests: Any) -> SimpleQuotaManager:
@@ -56,6 +57,7 @@ class _Call(Generic[T]):
     attempts: int = 0
     admission: Admission | None = None
     waited_for_tokens: bool = False
+    has_its_day: bool = False
 
 
 class CallGate:
@@ -169,10 +171,9 @@ class CallGate:
                 lambda: self._may_pass(call), call.deadline, "a call that waited for its quota or its server"
             )
             try:
+                self._take_day(call)
                 self._take_request(call.deadline)
                 if not self._is_overtaken(call):
-                    if self._daily is not None:
-                        self._daily.take()
                     self._count(call)
                     return
             except BaseException:
@@ -203,6 +204,12 @@ class CallGate:
             self._window.begin(call.tokens)
         return None
 
+    def _take_day(self, call: _Call[Any]) -> None:
+        """One of the day's calls; what an attempt took that was not made after all is the next one's."""
+        if self._daily is not None and not call.has_its_day:
+            self._daily.take()
+            call.has_its_day = True
+
     def _take_request(self, deadline: Deadline) -> None:
         if self._requests is None:
             return
@@ -221,6 +228,7 @@ class CallGate:
         if call.attempts == 0:
             self._budget.add_call()
         call.attempts += 1
+        call.has_its_day = False
         with self._line.change():
             self._calls += 1
 
@@ -235,7 +243,7 @@ class CallGate:
     def _leave(self, call: _Call[Any], taken: float, error: BaseException | None) -> None:
         """The attempt is over: what it took is charged, what it says of the server is heeded."""
         transient = error is not None and ErrorClassifier.classify_error(error) is ErrorType.TRANSIENT
-        ours = isinstance(error, StageTimeoutError) or (error is not None and not isinstance(error, Exception))
+        ours = isinstance(error, _OURS) or (error is not None and not isinstance(error, Exception))
         wait = seconds_to_wait(error) if transient and isinstance(error, Exception) else 0.0
         try:
             self._end(call.admission, ours, transient)
@@ -280,12 +288,12 @@ class CallGate:
 
 
 class _WorthRepeating:
-    """The kernel's classifier, or every error; but never our own, which say that no attempt can help."""
+    """What the kernel's classifier calls transient, or every error; but never our own."""
 
     def __init__(self, smart: bool) -> None:
         self._smart = smart
 
     def should_retry(self, error: object) -> bool:
-        if isinstance(error, (StageTimeoutError, BudgetSpentError)):
+        if isinstance(error, _OURS):
             return False
         return not self._smart or ErrorClassifier.should_retry(error)
