@@ -175,7 +175,7 @@ def test_max_workers_is_the_most_calls_under_way(
 
     make_review(tmp_path, papers=6)
     limits: list[int] = []
-    true_gate = paid_runs.calls_gate
+    true_gate: Any = paid_runs.calls_gate
 
     def noting(*arguments: Any, max_in_flight: int, **keys: Any) -> Any:
         limits.append(max_in_flight)
