@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,10 +110,18 @@ class ForgetfulDisk:
         self.failing_flush = 0  # the flush so many calls from now fails; 0: none
         for path in sorted(folder.iterdir()):
             self.names[path.name] = self.durable[path.name] = _File(path.read_bytes())
-        self.real = {name: getattr(os, name) for name in (*CALLS, "close", "remove", "pwrite")}
+        self.one_at_a_time = threading.RLock()  # a call and what is noted of it are one
+        self.real = {name: getattr(os, name) for name in (*CALLS, "close", "remove")}
         for name in self.real:
             if hasattr(self, "_" + name):
-                patch.setattr(os, name, getattr(self, "_" + name))
+                patch.setattr(os, name, self._alone(getattr(self, "_" + name)))
+
+    def _alone(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **options: Any) -> Any:
+            with self.one_at_a_time:
+                return call(*arguments, **options)
+
+        return called
 
     # The calls
 
