@@ -23,6 +23,7 @@ _LANGUAGE_CHARACTERS = 40_000
 _YEARS = (1800, 2100)
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+", re.I)
 _DOI_MARK = re.compile(r"(?:doi\.org/|doi[:\s]\s*)(10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+)", re.I)
+_ARXIV_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d{1,2})?\s{0,3}\[[a-z-]{2,10}(?:\.[A-Za-z-]{2,10})?\]")
 _PUBLISHED = re.compile(
     r"(?:(?:©|\(c\)|\b(?:copyright|published|publication date|first online|vol(?:ume|\.)?\b))[^\n]{0,60}?"
     r"|\b(?:accepted|received)\b[^\n]{0,16}?)(?<!\d)(1[89]\d\d|20\d\d)(?!\d)",
@@ -128,13 +129,14 @@ def _years(metadata: Mapping[str, str], page: str) -> list[tuple[str | int | Non
 
 def find_doi(*texts: str) -> str:
     """The first DOI in the texts, in small letters and without what follows it; one that is marked as a DOI
-    goes before one that is not."""
+    goes before one that is not. The stamp of an arXiv preprint gives the DOI that arXiv registers for it."""
     for pattern in (_DOI_MARK, _DOI):
         for text in texts:
             match = pattern.search(text)
             if match:
                 return _trimmed_doi(match.group(match.lastindex or 0))
-    return ""
+    stamp = next(filter(None, map(_ARXIV_STAMP.search, texts)), None)
+    return f"10.48550/arxiv.{stamp.group(1)}" if stamp else ""
 
 
 def _trimmed_doi(doi: str) -> str:

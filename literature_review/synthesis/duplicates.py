@@ -1,6 +1,7 @@
 """Which papers are the same work, and which are only near to one another. Pure; time linear in the papers.
 
     same DOI | same title, authors and year             -> the same work: counted once, under the first
+    two different DOIs                                  -> two works, whatever else is the same
     supplement, preprint, correction, another edition   -> related: both stay
 
 Files with the same bytes were recognised before anything was read; here, texts that differ are compared by what
@@ -13,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from literature_review.models import Bibliography, PaperReview
@@ -20,12 +22,17 @@ from literature_review.models import Bibliography, PaperReview
 SHORTEST_TITLE = 12
 """Letters; what is shorter ("Editorial", "Introduction") names no work."""
 
+MOST_COMPARED = 20
+"""First papers of one title that a paper is compared with; a title of hundreds is that of a form, not of a work."""
+
 _SUPPLEMENT = re.compile(
     r"\b(?:supplement(?:s|ary|al)?|supporting information|online resource|additional file|appendix|appendices)\b",
     re.IGNORECASE,
 )
 _SUPPLEMENT_FILE = re.compile(
-    r"(?:^|[\W_])(?:suppl?|supplement\w*|supporting|appendix|esm|moesm\d*|si)(?:$|[\W_\d])", re.IGNORECASE
+    r"(?:^|[\W_])(?:suppl?|supplement\w*|esm|moesm\d*)(?:$|[\W_\d])"
+    r"|(?:^|[\W_])(?:supporting\w*|appendix|si)[\W_]?\d*$",
+    re.IGNORECASE,
 )
 _SUPPLEMENT_DOI = re.compile(r"\.(?:s|sup|suppl)\d*$")
 _CORRECTION = re.compile(
@@ -61,20 +68,48 @@ def find_same_works(reviews: Iterable[PaperReview]) -> SameWork:
     """Compares the papers that were identified. Of the same work the first that was reviewed counts (by id);
     where none was, the first."""
     known = [review for review in sorted(reviews, key=_rank) if review.state != "duplicate"]
-    first: dict[str, str] = {}
-    why: dict[str, str] = {}
-    related: dict[str, dict[str, str]] = {}
+    found = _Finding()
     for group in _groups(known):
-        for at, review in enumerate(group):
-            for earlier in group[:at]:
-                same, relation = compare(earlier, review)
-                if same and review.paper.id not in first:
-                    first[review.paper.id] = first.get(earlier.paper.id, earlier.paper.id)
-                    why[review.paper.id] = relation
-                elif not same and relation:
-                    related.setdefault(review.paper.id, {})[earlier.paper.id] = relation
-                    related.setdefault(earlier.paper.id, {})[review.paper.id] = compare(review, earlier)[1]
-    return SameWork(first, why, related)
+        found.compare_all(group)
+    return SameWork(found.first, found.why, found.related)
+
+
+class _Finding:
+    """What has been found so far, group after group. A paper is compared with first papers alone: what is the same
+    as a copy, but not as its first, is another work."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, str] = {}
+        self.why: dict[str, str] = {}
+        self.related: dict[str, dict[str, str]] = {}
+        self._dois: dict[str, str] = {}  # first paper -> the DOI of its work, its own or that of a copy
+
+    def compare_all(self, group: Sequence[PaperReview]) -> None:
+        firsts: list[PaperReview] = []
+        for review in group:
+            near = firsts[-MOST_COMPARED:]
+            if review.paper.id not in self.first and not any(self._is_same(one, review) for one in near):
+                self._relate(review, near)
+                firsts.append(review)
+
+    def _is_same(self, one: PaperReview, review: PaperReview) -> bool:
+        same, why = compare(one, review)
+        doi, other = self._doi(one), folded_doi(review.bibliography.doi)
+        if not same or (doi and other and doi != other):
+            return False
+        self.first[review.paper.id], self.why[review.paper.id] = one.paper.id, why
+        self._dois[one.paper.id] = doi or other
+        return True
+
+    def _doi(self, review: PaperReview) -> str:
+        return self._dois.get(review.paper.id) or folded_doi(review.bibliography.doi)
+
+    def _relate(self, review: PaperReview, others: Sequence[PaperReview]) -> None:
+        for other in others:
+            relation = compare(other, review)[1]
+            if relation:
+                self.related.setdefault(review.paper.id, {})[other.paper.id] = relation
+                self.related.setdefault(other.paper.id, {})[review.paper.id] = compare(review, other)[1]
 
 
 def _rank(review: PaperReview) -> tuple[bool, str]:
@@ -111,9 +146,11 @@ def compare(one: PaperReview, other: PaperReview) -> tuple[bool, str]:
         return False, ""
     if _is_preprint(doi) != _is_preprint(other_doi) and doi and other_doi:
         return False, "preprint" if _is_preprint(other_doi) else "published version"
-    if a.year is not None and a.year == b.year:
-        return True, "same title, authors and year"
-    return False, "the same title, of another or unknown year"
+    if a.year is None or a.year != b.year:
+        return False, "the same title, of another or unknown year"
+    if doi and other_doi:
+        return False, "same title, authors and year, another DOI"
+    return True, "same title, authors and year"
 
 
 def _is_supplement(review: PaperReview) -> bool:
@@ -129,6 +166,7 @@ def _is_preprint(doi: str) -> bool:
     return doi.startswith(_PREPRINT_DOIS)
 
 
+@lru_cache(maxsize=8192)
 def folded_doi(doi: str) -> str:
     """A DOI in lower case, without the address that it is written as and a preprint's version; empty for none."""
     found = re.search(r"10\.\d{4,9}/\S+", doi.lower())
@@ -136,6 +174,7 @@ def folded_doi(doi: str) -> str:
     return _VERSION.sub("", plain) if plain.startswith(_PREPRINT_DOIS) else plain
 
 
+@lru_cache(maxsize=8192)
 def folded_title(title: str) -> str:
     """A title by its words alone, without the mark of a supplement; empty where too short to name a work."""
     plain = unicodedata.normalize("NFKD", _SUPPLEMENT_MARK.sub("", title)).casefold()
@@ -145,8 +184,8 @@ def folded_title(title: str) -> str:
 
 
 _SUPPLEMENT_MARK = re.compile(
-    r"^(?:online )?(?:supplement\w*|supporting|additional)(?: (?:information|materials?|data|file|appendix))?"
-    r"\s*(?:\d+\s*)?(?:for|to|of)?\s*[:.\u2013-]?\s*",
+    r"^(?:online )?(?:supplement(?:s|ary|al)?|supporting|additional)\b"
+    r"(?: (?:information|materials?|data|file|appendix))?\s*(?:\d+\s*)?(?:for|to|of)?\s*[:.\u2013-]?\s*",
     re.IGNORECASE,
 )
 
@@ -165,6 +204,7 @@ def same_authors(one: Sequence[str], other: Sequence[str]) -> bool:
     return broken_off and longer[: len(shorter)] == shorter
 
 
+@lru_cache(maxsize=8192)
 def surname(name: str) -> str:
     """`Smith` of "Smith, John", "John Smith", "J. Smith", "Smith JA" and "Smith et al.", in plain letters."""
     name = re.sub(r"\bet al\b\.?", "", name)

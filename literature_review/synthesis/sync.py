@@ -19,6 +19,10 @@ def run(context: StageContext) -> StageResult:
     reviews = mark(context.reviews, found)
     for paper, first in found["duplicates"].items():
         context.log.info(f"{paper}: the same work as {first} ({found['why'][paper]}); counted once")
+    for paper, others in sorted(found["related"].items()):
+        for other, relation in sorted(others.items()):
+            if relation in ("supplement", "preprint", "correction or comment"):
+                context.log.info(f"{paper}: {relation} (of {other}); both stay")
     run_id = str(context.run.get("run_id", ""))
     context.deadline.check(context.stage)
     versions = 0

@@ -93,6 +93,8 @@ def test_titles_that_programs_make_up_are_not_taken(title: str) -> None:
         ("DOI 10.1016/S0140-6736(20)30183-5,", "10.1016/s0140-6736(20)30183-5"),
         ("cites 10.1/x and 10.9999/unmarked but its own is doi.org/10.1234/own", "10.1234/own"),
         ("version 10.15 of the program", ""),
+        ("arXiv:2101.12345v2  [cs.LG]  3 Jan 2021", "10.48550/arxiv.2101.12345"),
+        ("as shown in arXiv:2101.12345", ""),
         ("", ""),
     ],
 )

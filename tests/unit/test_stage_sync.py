@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -61,6 +63,54 @@ def test_a_supplement_a_preprint_and_a_correction_are_related_and_no_duplicates(
     assert found.related["a.pdf"]["a-supplement.pdf"] == "main article"
     assert found.related["early.pdf"]["a.pdf"] == "preprint"
     assert "correction" in found.related["fixed.pdf"]["a.pdf"]
+
+
+def test_two_different_dois_are_two_works_whatever_else_is_the_same() -> None:
+    found = find_same_works([known("a.pdf", doi="10.5555/x.1"), known("b.pdf", doi="10.5555/y.2")])
+    assert found.first == {}
+    assert found.related["b.pdf"] == {"a.pdf": "same title, authors and year, another DOI"}
+    assert found.related["a.pdf"] == {"b.pdf": "same title, authors and year, another DOI"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_copy_without_a_doi_does_not_make_one_work_of_two(order: tuple[int, ...]) -> None:
+    """It is counted with one of them; the other stays."""
+    dois = ("10.5555/x.1", "", "10.5555/y.2")
+    found = find_same_works([known(f"{at}.pdf", doi=dois[which]) for at, which in enumerate(order)])
+    bare = f"{order.index(1)}.pdf"
+    assert len(found.first) == 1
+    assert bare in found.first or bare in found.first.values()
+
+
+def test_a_broken_off_list_of_authors_does_not_make_one_work_of_two() -> None:
+    papers = [
+        known("a.pdf", authors=("Ann Byron", "Bo Li")),
+        known("b.pdf", authors=("Ann Byron",)),
+        known("c.pdf", authors=("Ann Byron", "Cy Twombly")),
+    ]
+    assert find_same_works(papers).first == {"b.pdf": "a.pdf"}
+
+
+def test_a_name_that_only_looks_like_a_supplement_s_is_a_paper() -> None:
+    assert compare(known("si-chen-2020.pdf"), known("copy.pdf")) == (True, "same title, authors and year")
+    assert compare(known("copy.pdf"), known("chen-2020-SI.pdf")) == (False, "supplement")
+    title = "Supplementation with vitamin D in an eye clinic"
+    assert not compare(known("a.pdf", title=title), known("b.pdf", title=title.removeprefix("Supplementation ")))[0]
+
+
+def test_what_a_paper_is_to_another_is_told() -> None:
+    log = QuietLog()
+    reviews = (known("a.pdf", doi="10.5555/x.1"), known("a-supplement.pdf", doi="10.5555/x.1"))
+    sync.run(context("sync", reviews=reviews, log=log))
+    assert any("a-supplement.pdf: supplement (of a.pdf); both stay" in line for line in log.lines)
+
+
+@pytest.mark.parametrize("same", [{}, {"authors": ("Ann Byron",)}, {"authors": ()}])
+def test_many_papers_of_one_title_take_no_time(same: dict[str, object]) -> None:
+    papers = [known(f"{at:05}.pdf", doi=f"10.5555/{at}", **same) for at in range(2_000)]  # type: ignore[arg-type]
+    start = time.process_time()
+    assert find_same_works(papers).first == {}
+    assert time.process_time() - start < 8.0
 
 
 def test_short_or_missing_titles_make_no_duplicates() -> None:
