@@ -101,7 +101,7 @@ def test_a_name_that_only_looks_like_a_supplement_s_is_a_paper() -> None:
 def test_what_a_paper_is_to_another_is_told() -> None:
     log = QuietLog()
     reviews = (known("a.pdf", doi="10.5555/x.1"), known("a-supplement.pdf", doi="10.5555/x.1"))
-    sync.run(context("sync", reviews=reviews, log=log))
+    sync.run(context(reviews=reviews, log=log))
     assert any("a-supplement.pdf: supplement (of a.pdf); both stay" in line for line in log.lines)
 
 
