@@ -1,22 +1,16 @@
 """The report as CSV, for spreadsheets: one row per claim, per gap and per passage that was turned down.
 
-UTF-8 with a byte order mark, comma, CRLF, quotes doubled (RFC 4180). No cell runs as a formula: a text gets an
-apostrophe before it where it begins with = + - or @ (with white space before them or not, in full width too), and
-within where one of them stands right behind a semicolon, which some spreadsheets take for the separator. Tabs and
-line breaks in a cell become a space, other control characters and direction marks are shown as [U+202E].
+No cell runs as a formula (text/spreadsheet.py). Tabs and line breaks in a cell become a space, other control
+characters and direction marks are shown as [U+202E].
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from literature_review.files import write_atomically
-from literature_review.reports.visible import visible
+from literature_review.text.spreadsheet import csv_bytes
 
 COLUMNS = (
     "row", "question", "requirement", "sub_requirement", "sub_requirement_text", "sub_requirement_status",
@@ -29,8 +23,6 @@ _OF_CLAIM = (
     "start", "end", "backend", "model", "appeal_of",
 )  # fmt: skip
 _OF_PASSAGE = ("page", "section", "quote", "score", "reason", "start", "end")
-_BREAKS = re.compile(r"[\t\r\n]+")
-_FORMULA = re.compile(r"(^(?=\s*[=+\-@＝＋－＠])|;(?=[=+\-@＝＋－＠]))")
 
 Record = Mapping[str, Any]
 
@@ -42,12 +34,7 @@ class CsvReport:
 
     def write(self, report: Record, path: str) -> None:
         """Write the report to `path`, whole or not at all. Raises OSError."""
-        table = io.StringIO()
-        writer = csv.writer(table, lineterminator="\r\n")
-        writer.writerow(COLUMNS)
-        for row in rows(report):
-            writer.writerow([cell(row.get(column)) for column in COLUMNS])
-        write_atomically(path, table.getvalue().encode("utf-8-sig"))
+        write_atomically(path, csv_bytes(COLUMNS, ([row.get(name) for name in COLUMNS] for row in rows(report))))
 
 
 def rows(report: Record) -> Iterator[dict[str, Any]]:
@@ -78,14 +65,3 @@ def _of_sub_requirement(sub: Record) -> Iterator[dict[str, Any]]:
     for passage in sub.get("nearest", ()):
         found = {name: passage.get(name) for name in _OF_PASSAGE}
         yield {"row": "passage", **about, "paper": passage["paper"], **found}
-
-
-def cell(value: Any) -> str | int | float:
-    """What stands in the cell: finite numbers as they are, texts made visible and harmless, the
-    rest (None, NaN) as nothing."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else ""
-    if value is None or type(value) is int:
-        return "" if value is None else value
-    text = visible(_BREAKS.sub(" ", str(value)))
-    return _FORMULA.sub(r"\1'", text)

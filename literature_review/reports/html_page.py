@@ -22,7 +22,7 @@ from literature_review.reports.html_run import run
 from literature_review.reports.html_script import SCRIPT
 from literature_review.reports.html_summary import header
 from literature_review.reports.report_view import ReportView
-from literature_review.reports.visible import visible
+from literature_review.text.visible import visible
 
 _FILTER = (
     '<div id="filter" role="search" hidden><label for="words">Show only gaps and claims with</label> '

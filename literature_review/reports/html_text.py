@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from literature_review.reports.visible import UNSEEN, code_point, visible
+from literature_review.text.visible import UNSEEN, code_point, visible
 
 _WORD_END = re.compile(r"\s+\S*$")
 _WORD_START = re.compile(r"^\S*\s+")

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from literature_review.reports.csv_report import COLUMNS, CsvReport, cell
+from literature_review.reports.csv_report import COLUMNS, CsvReport
+from literature_review.text.spreadsheet import cell
 from tests.report_samples import empty_report, hostile_report, huge_report, sample_report
 
 pytestmark = pytest.mark.unit

@@ -18,7 +18,7 @@ from literature_review.reports.html_map import COLUMNS_SHOWN
 from literature_review.reports.html_page import page
 from literature_review.reports.html_papers import what_to_do
 from literature_review.reports.html_text import attribute, duration, shown
-from literature_review.reports.visible import visible
+from literature_review.text.visible import visible
 from tests.report_samples import build, empty_report, hostile_report, huge_report, sample_report
 
 pytestmark = pytest.mark.unit
