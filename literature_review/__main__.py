@@ -22,6 +22,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 VERBS: dict[str, tuple[str, str]] = {
     "answers": ("literature_review.llm.answers_command", "the stored answers of paid models: size, clear, export"),
+    "validate": ("literature_review.validation.command", "a person checks a sample of the gap map: sample, score"),
 }
 """Verb -> its module, and what it is for."""
 

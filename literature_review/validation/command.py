@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from literature_review.config import load_config
 from literature_review.errors import UsageError
 from literature_review.files import write_atomically
 from literature_review.strict_json import printable
@@ -24,11 +25,16 @@ _SHOWN_DISAGREEMENTS = 20
 _SAID = {"covered": "covered", "partial": "partial", "rejected": "claims rejected", "not_found": "nothing found"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the verb."""
-    steps = parser.add_subparsers(dest="step", metavar="sample | score", required=True)
+Write = Callable[[str], None]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the verb takes."""
+    steps = parser.add_subparsers(dest="step", metavar="sample|score", required=True)
     sample = steps.add_parser("sample", help="draw cells of a report and write a CSV for a person to fill in")
-    sample.add_argument("--report", metavar="FILE", default=os.path.join("review_output", "gap_analysis_report.json"))
+    sample.add_argument("--report", metavar="FILE", help="the report (default: that of the output folder)")
+    sample.add_argument("--config", metavar="FILE", help="configuration (default: pipeline_config.json here)")
+    sample.add_argument("--output-dir", metavar="DIR", help="the output folder, instead of the configuration's")
     sample.add_argument("--cells", type=int, metavar="N", default=DEFAULT_CELLS, help="how many cells to draw")
     sample.add_argument("--seed", type=int, metavar="N", default=1, help="another seed draws other cells")
     sample.add_argument("--to", metavar="FILE", default=DEFAULT_FILE, help="where the CSV goes")
@@ -37,15 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score.add_argument("--to", metavar="FILE", help="write the figures as JSON as well")
 
 
-def run(options: argparse.Namespace) -> Iterator[str]:
-    """Do what was asked for; yields the lines to show. Raises UsageError, StoreError and OSError."""
-    return _sample(options) if options.step == "sample" else _score(options)
+def run(arguments: argparse.Namespace, write: Write) -> int:
+    """Do what `arguments.step` says; returns the exit code. Raises UsageError, StoreError and OSError."""
+    for line in _sample(arguments) if arguments.step == "sample" else _score(arguments):
+        write(line)
+    return 0
 
 
 def _sample(options: argparse.Namespace) -> Iterator[str]:
     if not 1 <= options.cells <= 1_000_000:
         raise UsageError(f"--cells: write a number from 1 to 1,000,000, not {options.cells}")
-    sample = draw(_report(options.report), options.cells, options.seed)
+    path = options.report
+    if path is None:
+        folder = options.output_dir or load_config(options.config).output_dir
+        path = os.path.join(folder, "gap_analysis_report.json")
+    sample = draw(_report(path), options.cells, options.seed)
     key = write_sample(sample, options.to)
     drawn = {name: sum(cell.state == name for cell in sample.cells) for name in STRATA}
     yield f"{options.to}: {len(sample.cells)} cells to look at, drawn from {sum(sample.sizes.values())}"

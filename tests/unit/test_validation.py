@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from literature_review.__main__ import main
 from literature_review.errors import StoreError, UsageError
 from literature_review.validation.answers import compare, read_answers
-from literature_review.validation.command import add_arguments, run
+from literature_review.validation.command import arguments, run
 from literature_review.validation.sample import STRATA, draw, read_key, write_sample
 
 
@@ -53,10 +54,12 @@ def fill(path: Path, say: Callable[[dict[str, str]], str]) -> None:
     path.write_text(table.getvalue(), "utf-8")
 
 
-def command(*arguments: str) -> list[str]:
+def command(*words: str) -> list[str]:
     parser = ArgumentParser()
-    add_arguments(parser)
-    return list(run(parser.parse_args(arguments)))
+    arguments(parser)
+    lines: list[str] = []
+    assert run(parser.parse_args(words), lines.append) == 0
+    return lines
 
 
 def test_each_state_gets_an_equal_share_as_far_as_it_has_cells() -> None:
@@ -218,9 +221,9 @@ def test_a_report_without_an_assessed_cell_has_nothing_to_validate() -> None:
 
 
 def test_the_command_draws_and_scores(tmp_path: Path) -> None:
-    (tmp_path / "r.json").write_text(json.dumps(MIXED))
+    (tmp_path / "gap_analysis_report.json").write_text(json.dumps(MIXED))
     path = tmp_path / "s.csv"
-    told = command("sample", "--report", str(tmp_path / "r.json"), "--cells", "20", "--to", str(path))
+    told = command("sample", "--output-dir", str(tmp_path), "--cells", "20", "--to", str(path))
     assert told[0] == f"{path}: 20 cells to look at, drawn from 253"
     fill(path, lambda row: "none" if row["paper"].startswith(("n", "r", "partial")) else "covered")
     told = command("score", str(path), "--to", str(tmp_path / "figures.json"))
@@ -240,3 +243,10 @@ def test_a_report_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
         command("sample", "--report", str(tmp_path / "none.json"))
     with pytest.raises(UsageError, match="--cells"):
         command("sample", "--cells", "0")
+
+
+def test_the_verb_tells_a_mistake_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "score", str(tmp_path / "none.csv")]) == 2
+    told = capsys.readouterr().err
+    assert "none.key.json cannot be read" in told
+    assert told.count("\n") == 1
