@@ -25,7 +25,7 @@ from literature_review.models import (
     Verdict,
     claim_id,
 )
-from literature_review.ports import Deadline, StageContext
+from literature_review.ports import Backend, Deadline, StageContext
 
 TEXT = (
     "Reminders in an eye clinic\n\nAbstract\n\n"
@@ -158,7 +158,7 @@ class QuietLog:
     info = success = warning = error = debug
 
 
-def context(backend: ToldBackend | None = None, text: Document | None = None, **fields: Any) -> StageContext:
+def context(backend: Backend | None = None, text: Document | None = None, **fields: Any) -> StageContext:
     """A context for a stage; for a per-paper stage unless `reviews` are given."""
     shown = text or document()
     made: dict[str, Any] = {

@@ -10,15 +10,20 @@ import pytest
 
 from literature_review.errors import StageTimeoutError
 from literature_review.llm.offline_backend import OfflineBackend
+from literature_review.llm.prompted_backend import PromptedBackend
 from literature_review.models import Claim, Document, Findings, SubRequirement
 from literature_review.ports import Backend, Deadline
 from literature_review.reviewers.claims import QuoteDesk
 from literature_review.text.quotes import find_quote
+from tests.prompt_samples import NoModel, ToldCalls, honest
 from tests.stage_samples import COST, MISSED, document
 
 pytestmark = pytest.mark.contract
 
-BACKENDS: dict[str, Callable[[dict[str, Any]], Backend]] = {"offline": OfflineBackend}
+BACKENDS: dict[str, Callable[[dict[str, Any]], Backend]] = {
+    "offline": OfflineBackend,
+    "prompted": lambda settings: PromptedBackend(ToldCalls(honest), NoModel(), settings),
+}
 
 WANTED = [MISSED, COST]
 ORDERS = (

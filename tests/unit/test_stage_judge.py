@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from literature_review.errors import BackendError
-from literature_review.models import HiddenText, Proposal, StageResult
+from literature_review.models import HiddenText, Proposal, StageResult, Verdict
 from literature_review.reviewers import dra, judge
 from tests.stage_samples import COMPLAINTS, RESULT, STAFF, ToldBackend, claim, context, document, earlier
 
@@ -52,7 +52,7 @@ def test_a_quote_from_hidden_text_is_never_approved() -> None:
 
 def test_a_missing_verdict_is_an_error_and_not_a_rejection() -> None:
     class Silent(ToldBackend):
-        def judge(self, *args: object) -> list[object]:  # type: ignore[override]
+        def judge(self, *args: object) -> list[Verdict]:
             return []
 
     with pytest.raises(BackendError, match="no verdict on 1 of 1"):

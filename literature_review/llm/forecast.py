@@ -1,0 +1,134 @@
+"""What a paper is expected to cost before it is asked about: calls, tokens, US dollars and seconds, with a range.
+
+Length and number of sub-requirements give the questions, by the arithmetic of excerpts and batches. What depends on the
+paper is a range: how sections fall into excerpts, how long the references are, how much is found, how much of it is
+rejected or borderline. The typical figures are from papers of the Evidence Inference corpus.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from literature_review.llm.prompts import load_prompt
+from literature_review.llm.question_limits import APPEAL_TOKENS, COVERAGE_TOKENS, QUOTE_TOKENS, VERDICT_TOKENS, Limits
+from literature_review.llm.questions import APPEAL_REACH, JUDGE_REACH
+from literature_review.llm.token_estimate import QUARTERS, tokens_of
+
+SECONDS_PER_CALL = 5.0
+"""A typical answer of a hosted model to a question of some thousand tokens."""
+
+_SUB_REQUIREMENT_TOKENS = 40  # its line in a question
+_CLAIM_TOKENS = 120  # a quote, and its marks, in a question about it
+_CLAIMS_FOUND = (0.0, 0.8, None)  # per sub-requirement: low, typical, high (None: as many as are allowed)
+_REJECTED, _BORDERLINE = (0.0, 0.3, 1.0), (0.0, 0.2, 1.0)  # shares of claims
+_ANSWER = (0.1, 0.35, 1.0)  # share of the longest answer about an excerpt that is used
+
+
+class Price(Protocol):
+    """US dollars for tokens."""
+
+    def usd(self, input_tokens: float, output_tokens: float) -> float: ...
+
+
+class _Amount(NamedTuple):
+    calls: float
+    tokens_in: float
+    tokens_out: float
+
+
+def forecast(
+    stage: str, characters: int, sub_requirements: int, limits: Limits, price: Price | None
+) -> Mapping[str, float]:
+    """As `ports.Backend.estimate`. A Latin script is assumed: a Chinese paper takes about four times the tokens.
+    Nothing for a stage that asks no model."""
+    amounts = _AMOUNTS.get(stage, _nothing)(characters, sub_requirements, limits)
+    found: dict[str, float] = {}
+    for suffix, amount in zip(("_low", "", "_high"), amounts, strict=True):
+        found[f"calls{suffix}"] = amount.calls
+        found[f"tokens{suffix}"] = round(amount.tokens_in + amount.tokens_out)
+        found[f"seconds{suffix}"] = amount.calls * SECONDS_PER_CALL
+        if price is not None:
+            found[f"usd{suffix}"] = price.usd(amount.tokens_in, amount.tokens_out)
+    return found
+
+
+def excerpt_counts(tokens: float, budget: int) -> tuple[int, int, int]:
+    """How many excerpts a text of so many tokens makes: at least, typically, at most.
+
+    One where it fits. Else sections do not fill an excerpt: a fifth more than its length on 195 trials; never twice as
+    many, since of two neighbours at least one and a half are full. At least: without references, two fifths of it."""
+    if tokens <= budget - 10:
+        return 1, 1, 1
+    share = tokens / budget
+    return max(math.ceil(0.6 * share), 1), max(math.ceil(1.2 * share), 2), math.ceil(2 * share) + 1
+
+
+def _nothing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
+    return [_Amount(0, 0, 0)] * 3
+
+
+def _reviewing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
+    if not subs or not characters:
+        return _nothing(characters, subs, limits)
+    text = characters / QUARTERS
+    rounds = math.ceil(subs / limits.asked_at_once)
+    rules = _prompt_tokens("journal_reviewer")
+    longest = COVERAGE_TOKENS * subs + QUOTE_TOKENS * subs * max(limits.claims, limits.nearest)
+    amounts = []
+    for excerpts, share in zip(excerpt_counts(text, limits.input_tokens), _ANSWER, strict=True):
+        calls = excerpts * rounds
+        asked = rounds * text + calls * rules + excerpts * subs * _SUB_REQUIREMENT_TOKENS
+        told = excerpts * max(share * longest, COVERAGE_TOKENS * subs)
+        amounts.append(_Amount(calls, asked, min(told, calls * limits.output_tokens)))
+    return amounts
+
+
+def _judging(characters: int, subs: int, limits: Limits) -> list[_Amount]:
+    return [
+        _judged(claims, share, limits) for claims, share in zip(_claims(subs, limits), _BORDERLINE, strict=True)
+    ]
+
+
+def _appealing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
+    """The second look, and the judgement of what it finds."""
+    amounts = []
+    for claims, share, borderline in zip(_claims(subs, limits), _REJECTED, _BORDERLINE, strict=True):
+        rejected = math.ceil(share * claims)
+        look = _about_claims("dra", rejected, limits.appealed_at_once, APPEAL_REACH, APPEAL_TOKENS, limits)
+        amounts.append(_sum(look, _judged(rejected, borderline, limits)))
+    return amounts
+
+
+def _judged(claims: int, borderline: float, limits: Limits) -> _Amount:
+    """The first vote on all claims, and the further ones on those that are borderline."""
+    amount = _about_claims("judge", claims, limits.judged_at_once, JUDGE_REACH, VERDICT_TOKENS, limits)
+    again = math.ceil(borderline * claims)
+    vote = _about_claims("judge", again, limits.judged_at_once, JUDGE_REACH, VERDICT_TOKENS, limits)
+    return _sum(amount, *[vote] * (limits.votes - 1))
+
+
+def _sum(*amounts: _Amount) -> _Amount:
+    return _Amount(*map(sum, zip(*amounts, strict=True)))
+
+
+def _claims(subs: int, limits: Limits) -> list[int]:
+    return [math.ceil(subs * (limits.claims if each is None else min(each, limits.claims))) for each in _CLAIMS_FOUND]
+
+
+def _about_claims(prompt: str, claims: int, at_once: int, reach: int, answer: int, limits: Limits) -> _Amount:
+    """Questions about so many claims, each with `reach` characters before and after it."""
+    each = _CLAIM_TOKENS + 2 * reach / QUARTERS
+    per_call = max(min(at_once, int(limits.input_tokens / each)), 1)
+    calls = math.ceil(claims / per_call)
+    asked = calls * _prompt_tokens(prompt) + claims * (each + _SUB_REQUIREMENT_TOKENS)
+    return _Amount(calls, asked, 0.7 * claims * answer)
+
+
+def _prompt_tokens(name: str) -> int:
+    prompt = load_prompt(name)
+    return tokens_of(prompt.system) + tokens_of(prompt.user)
+
+
+_AMOUNTS = {"journal_reviewer": _reviewing, "judge": _judging, "dra": _appealing}
