@@ -49,32 +49,53 @@ def sentences_of(text: str) -> list[str]:
 
 
 class Quotes:
-    """Finds a sentence of the paper for an id: the one that shares most words with the prompt's line on that id."""
+    """Finds a sentence of the paper for an id: of a claim that is looked at again, one around it; else the one that
+    shares most words with the prompt's line on that id."""
 
     def __init__(self, prompt: str) -> None:
-        text = fenced_text(prompt)
         self._asked = _FENCES.sub("", prompt)
+        self._claims = _claims_in(prompt)
+        text = fenced_text(prompt)
         self._sentences = sentences_of(text) or [text[:200]]
         self._words = [set(_WORD.findall(sentence.lower())) for sentence in self._sentences]
 
-    def __call__(self, name: str, turn: int = 0) -> str:
-        """`turn`: 0 gives the best sentence, 1 the second best and so on."""
+    def __call__(self, name: str) -> str:
+        claim = self._claims.get(name, {})
+        around = [each for each in sentences_of(claim.get("around", "")) if each not in claim.get("quote", "")]
+        if around:
+            return around[0]
         line = re.search(rf"^\W*{re.escape(name)}\b(.+)$", self._asked, re.MULTILINE)
         wanted = set(_WORD.findall(line.group(1).lower())) if line else set()
-        order = sorted(range(len(self._sentences)), key=lambda at: -len(wanted & self._words[at]))
-        return self._sentences[order[turn % len(order)]]
+        return self._sentences[max(range(len(self._sentences)), key=lambda at: len(wanted & self._words[at]))]
+
+
+def _claims_in(prompt: str) -> dict[str, dict[str, str]]:
+    """The claims by name, where a prompt has them as fenced JSON."""
+    for match in _FENCES.finditer(prompt):
+        try:
+            data = json.loads(match.group(2))
+        except ValueError:
+            continue
+        if isinstance(data, dict) and isinstance(data.get("claims"), list):
+            return {str(claim.get("claim")): claim for claim in data["claims"]}
+    return {}
 
 
 class Answer:
-    """Builds data for a schema. `quote(id, turn)` gives the text of a verbatim field; `generous` says yes to all.
+    """Builds data for a request's schema. `quote(id)` gives the text of a verbatim field; `generous` says yes to
+    all, where else three in four are approved.
 
     A list whose items name an id from an enum gets one item for each id; "nearest" only those that "claims" left out.
     """
 
-    def __init__(self, schema: Mapping[str, Any], quote: Callable[[str, int], str], generous: bool = False) -> None:
-        self._root, self._quote, self._generous = schema, quote, generous
+    def __init__(self, request: Request, quote: Callable[[str], str], generous: bool = False) -> None:
+        self._root, self._quote, self._generous = request.schema, quote, generous
+        self._salt = crc32(request.user.encode("utf-8", "surrogatepass"))
 
-    def data(self, schema: Mapping[str, Any], name: str = "", key: str = "") -> Any:
+    def text(self) -> str:
+        return json.dumps(self._data(self._root, "", ""), ensure_ascii=False)
+
+    def _data(self, schema: Mapping[str, Any], name: str, key: str) -> Any:
         """`name`: of the field; `key`: the id that it is about."""
         if "$ref" in schema:
             schema = self._root["$defs"][schema["$ref"].rpartition("/")[2]]
@@ -84,27 +105,33 @@ class Answer:
         kind = schema.get("type")
         kind = next((each for each in kind if each != "null"), "null") if isinstance(kind, list) else kind
         if kind == "object" or "properties" in schema:
-            return {field: self.data(part, field, key) for field, part in schema.get("properties", {}).items()}
+            data = {field: self._data(part, field, key) for field, part in schema.get("properties", {}).items()}
+            return {**data, "quote": ""} if data.get("outcome") == "none" else data
         if kind == "array":
             return self._array(schema, name, key)
         return self._scalar(kind, schema, name, key)
 
+    def _chance(self, name: str, key: str) -> int:
+        return crc32(f"{name} {key}".encode(), self._salt)
+
     def _choice(self, options: list[Any], name: str, key: str) -> Any:
-        if self._generous:
-            return next((each for each in ("approve", "better_quote", "covered") if each in options), options[0])
-        return options[crc32(f"{name} {key}".encode()) % len(options)]
+        good = [each for each in ("approve", "better_quote", "covered") if each in options]
+        if good and (self._generous or self._chance(name, key) % 4):
+            return good[0]
+        return options[self._chance(name, key) % len(options)]
 
     def _array(self, schema: Mapping[str, Any], name: str, key: str) -> list[Any]:
         items, high = schema.get("items", {}), schema.get("maxItems", 1000)
         ids = next((part["enum"] for part in items.get("properties", {}).values() if "enum" in part), None)
         if ids is None:
-            return [self.data(items, name, key) for _ in range(min(max(schema.get("minItems", 1), 1), high))]
+            count = schema.get("minItems", 0 if name == "suspicious" else 1)
+            return [self._data(items, name, key) for _ in range(min(count, high))]
         if name in ("claims", "nearest") and not self._generous:
-            ids = [each for each in ids if (crc32(str(each).encode()) % 4 == 0) == (name == "nearest")]
-        return [self.data(items, name, each) for each in ids[:high]]
+            ids = [each for each in ids if (self._chance("found", each) % 4 == 0) == (name == "nearest")]
+        return [self._data(items, name, each) for each in ids[:high]]
 
     def _scalar(self, kind: str | None, schema: Mapping[str, Any], name: str, key: str) -> Any:
-        chance = crc32(f"{name} {key}".encode())
+        chance = self._chance(name, key)
         if kind == "boolean":
             return self._generous or chance % 4 > 0
         if kind in ("number", "integer"):
@@ -112,16 +139,16 @@ class Answer:
             value = low + (high - low) * (1.0 if self._generous else 0.6 + (chance % 40) / 100)
             return int(value) if kind == "integer" else round(value, 3)
         if kind == "string":
-            return self._quote(key, chance % 2) if name == "quote" else "" if name == "suspicious" else f"on {key}"
+            return self._quote(key) if name == "quote" else f"it speaks of {key}"
         return None
 
 
 def honest(request: Request) -> str:
-    return json.dumps(Answer(request.schema, Quotes(request.user)).data(request.schema), ensure_ascii=False)
+    return Answer(request, Quotes(request.user)).text()
 
 
 def inventive(request: Request) -> str:
-    return json.dumps(Answer(request.schema, lambda key, turn: MADE_UP, generous=True).data(request.schema))
+    return Answer(request, lambda key: MADE_UP, generous=True).text()
 
 
 def obedient(request: Request) -> str:

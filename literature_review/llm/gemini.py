@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from literature_review.config_shape import on_this_machine
 from literature_review.errors import UsageError
 from literature_review.llm.chat import ModelAnswer, ModelQuestion
 from literature_review.llm.client_settings import checked_key, checked_url, http_library, sendable
@@ -53,7 +54,9 @@ class GeminiModel:
         http = http_library()
         self._types, self._network_error = types, http.TransportError
         # No time-outs of its own (TimedCalls has them), and as many connections as there are questions.
-        self._http = http.AsyncClient(timeout=None, limits=http.Limits(max_keepalive_connections=64))
+        self._http = http.AsyncClient(
+            timeout=None, limits=http.Limits(max_keepalive_connections=64), trust_env=not on_this_machine(url)
+        )
         self._client = genai.Client(
             vertexai=False,
             api_key=key,

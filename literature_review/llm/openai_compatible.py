@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from literature_review.config_shape import on_this_machine
 from literature_review.errors import UsageError
 from literature_review.llm.chat import ModelAnswer, ModelQuestion
 from literature_review.llm.client_settings import checked_key, checked_url, sendable
@@ -58,6 +59,8 @@ class OpenAICompatibleModel:
             base_url=url,
             max_retries=0,
             timeout=None,  # TimedCalls has them
+            # a proxy of the environment is not asked for a server on this machine
+            http_client=openai.DefaultAsyncHttpxClient(timeout=None, trust_env=not on_this_machine(url)),
         )
         self._client.organization = self._client.project = None
 

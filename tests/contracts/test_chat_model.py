@@ -282,6 +282,17 @@ def test_a_server_of_ones_own_needs_no_key(
     assert server.requests[0].key in ("", "none")
 
 
+def test_no_proxy_stands_before_a_server_on_this_machine(
+    name: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that the environment names for the world outside would not find it."""
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    model = MODELS[name]("m", KEY, server.base_url)
+    assert model.ask(QUESTION, 5.0).finish == "complete"
+    model.close()
+
+
 @pytest.mark.parametrize("key", ["two\nlines", "a key", "schlüssel", "k\0y"])
 def test_a_key_that_no_header_can_carry_is_refused_unquoted(name: str, key: str) -> None:
     with pytest.raises(UsageError, match=r"llm\.api_key_env") as refused:
