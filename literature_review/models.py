@@ -389,6 +389,7 @@ class RunResult:
 
     `status`: completed, failed or interrupted; `papers` counts by PAPER_STATES; `claims` by CLAIM_STATUSES;
     `worked`: papers on which any per-paper stage ran in this run; `reused`: papers whose results were all kept.
+    `cost_usd`: of this run (None: not known); `costs`: the report's `run.costs`, empty where nothing is paid for.
     """
 
     exit_code: int
@@ -402,5 +403,6 @@ class RunResult:
     retries: int = 0
     quota: Mapping[str, float] = field(default_factory=dict)
     cost_usd: float | None = 0.0
+    costs: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     outputs: Mapping[str, str] = field(default_factory=dict)

@@ -13,16 +13,16 @@ from literature_review.config import Config
 from literature_review.errors import PaperError, StageTimeoutError, UsageError
 from literature_review.models import PaperFile, RunResult
 from literature_review.pipeline.begin import check_stage_names
+from literature_review.pipeline.forecast import Forecast, add, lengths_of, nothing, of_stage, spoken, spoken_usd
 from literature_review.pipeline.orchestrator_v2 import CheckpointError, CheckpointManagerV2
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
-from literature_review.pipeline.progress import spoken_seconds
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.pipeline.summary import tell_references
 from literature_review.plugins import load
 from literature_review.ports import Deadline
 
-FORECAST = ("calls", "tokens", "usd", "seconds")
+READ_AT_MOST = 200  # papers whose text is read for the forecast; the others are taken to be like them
 
 
 class DryRun:
@@ -72,13 +72,27 @@ class DryRun:
         lengths = self._lengths(parts, papers)
         wanted = sum(1 for _ in parts.protocol.sub_requirements())
         shown: dict[str, Any] = {}
+        total = nothing()
         for stage in self._chosen(parts.stages):
             self._log.info(f"[DRY-RUN] Would execute: {stage.spec.module}")
-            forecast = _forecast(parts, stage, lengths, wanted)
-            self._log.info(f"[DRY-RUN]   {_spoken(stage, len(papers), forecast)}")
+            forecast = of_stage(parts.backend, stage, lengths, wanted)
+            together = "" if stage.spec.per_paper else " together"
+            self._log.info(f"[DRY-RUN]   {len(papers)} papers{together}, {spoken(forecast)}")
             self._log.success(f"✅ Stage validated: {stage.spec.title}")
             shown[stage.name] = {"status": "validated", "attempts": 0, "forecast": forecast}
+            add(total, forecast)
+        if parts.backend.paid:
+            self._tell_total(total)
         return shown
+
+    def _tell_total(self, total: Forecast) -> None:
+        """All stages together, beside the limits that are set."""
+        self._log.info(f"[DRY-RUN] Expected in all: {spoken(total)}")
+        budget, most = self._config.llm.budget_usd, total["usd_high"]
+        if budget is not None and most is not None and most > budget:
+            self._log.warning(
+                f"llm.budget_usd ({spoken_usd(budget)}) may not be enough: the run would stop before it, resumably"
+            )
 
     def _chosen(self, stages: tuple[LoadedStage, ...]) -> tuple[LoadedStage, ...]:
         first = self._options.only or self._options.resume_from
@@ -91,13 +105,15 @@ class DryRun:
         """Characters per paper: their size where nothing is paid for, the true text where it costs money."""
         if not parts.backend.paid:
             return [paper.size for paper in papers]
-        lengths = []
-        for paper in papers:
+
+        def read(paper: PaperFile) -> int | None:
             try:
-                lengths.append(len(parts.reader.read(paper.path, Deadline(self._config.document_timeout)).text))
+                return len(parts.reader.read(paper.path, Deadline(self._config.document_timeout)).text)
             except (PaperError, StageTimeoutError) as error:
                 self._log.warning(f"would fail alone: {paper.id}: {error}")
-        return lengths
+                return None
+
+        return list(lengths_of(papers, read, READ_AT_MOST).values())
 
     def _checkpoint_path(self) -> str:
         """Where to write: the checkpoint's own place, unless a real run is in it."""
@@ -123,29 +139,3 @@ class DryRun:
             for paper in papers:
                 checkpoint.update_paper_status(paper.id, "not_started")
             return str(checkpoint.data["run_id"])
-
-
-def _forecast(parts: Parts, stage: LoadedStage, lengths: list[int], wanted: int) -> dict[str, float | None]:
-    """Sums over all papers; `usd` is None where a price is not known."""
-    totals: dict[str, float | None] = dict.fromkeys(FORECAST, 0.0)
-    if not stage.spec.per_paper:
-        return totals
-    for length in lengths:
-        one = parts.backend.estimate(stage.name, length, wanted)
-        for name in FORECAST:
-            before = totals[name]
-            totals[name] = None if before is None or name not in one else before + one[name]
-    return totals
-
-
-def _spoken(stage: LoadedStage, papers: int, forecast: dict[str, float | None]) -> str:
-    cost = forecast["usd"]
-    return ", ".join(
-        (
-            f"{papers} papers" + ("" if stage.spec.per_paper else " together"),
-            f"{forecast['calls'] or 0:.0f} model calls",
-            f"{forecast['tokens'] or 0:.0f} tokens",
-            "cost unknown" if cost is None else f"{cost:.2f} USD",
-            f"about {spoken_seconds(forecast['seconds'] or 0.0)}",
-        )
-    )

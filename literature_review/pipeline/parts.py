@@ -75,6 +75,8 @@ class RunState:
     checkpoint: CheckpointManagerV2
     signals: StopSignals
     cancelled: StopEvent = field(default_factory=StopEvent)
+    forecast: Mapping[str, float | None] = field(default_factory=dict)  # of a paid run, made at its beginning
+    spent_before: Mapping[str, float | None] = field(default_factory=dict)  # what the ledger held then
     lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
     retries: dict[str, int] = field(default_factory=dict)  # stage -> attempts beyond the first
     fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget

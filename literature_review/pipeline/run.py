@@ -26,6 +26,7 @@ from literature_review.pipeline.begin import begin_run, redo_of
 from literature_review.pipeline.corpus import CorpusStages
 from literature_review.pipeline.orchestrator_v2 import CheckpointError
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions, RunState
+from literature_review.pipeline.run_forecast import keep_forecast
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.signals import StopSignals
 from literature_review.pipeline.stage_record import StageRecord
@@ -130,6 +131,8 @@ class _Run:
         )
         if self._anew_from is not None:
             self._take_marks_off()
+        if self._parts.backend.paid:
+            keep_forecast(state, self._work, self._unique())
         if self._parts.breaker is not None:
             self._parts.breaker.on_change = lambda name: state.checkpoint.update_run(circuit_breaker=name)
         for name, why in self._found.problems.items():

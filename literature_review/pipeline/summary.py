@@ -8,10 +8,14 @@ import time
 from typing import Any
 
 from literature_review import __version__
+from literature_review.errors import BudgetSpentError
 from literature_review.models import PAPER_STATES, RunResult
 from literature_review.pipeline.corpus import CorpusStages
+from literature_review.pipeline.costs import costs_of, spent_in_run
+from literature_review.pipeline.forecast import spoken_usd
 from literature_review.pipeline.parts import PapersFound, RunState
 from literature_review.pipeline.progress import spoken_seconds
+from literature_review.pipeline.run_forecast import tell_forecast
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.work import PaperWork
 
@@ -22,7 +26,7 @@ EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 def run_facts(state: RunState, found: PapersFound, work: PaperWork, started_at: str, began: float) -> dict[str, Any]:
     """Everything that varies between two runs over the same input: the report's `run`. Times local ISO, durations
     in seconds."""
-    usage = state.parts.backend.usage()
+    usage, costs = state.parts.backend.usage(), costs_of(state)
     with state.lock:
         stage_retries = dict(state.retries)
     return {
@@ -37,7 +41,8 @@ def run_facts(state: RunState, found: PapersFound, work: PaperWork, started_at: 
         "retries": sum(stage_retries.values()) + int(usage.get("retries", 0)),
         "attempts": stage_retries,
         "quota": _quota(state),
-        "cost_usd": usage.get("usd", 0.0),
+        "cost_usd": spent_in_run(state)["usd"],
+        **({"costs": costs} if costs else {}),
         "worked": _names(work, worked=True),
         "reused": _names(work, worked=False),
         "ignored_files": list(found.ignored),
@@ -87,7 +92,8 @@ def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: s
         reused=tuple(_names(work, worked=False)),
         retries=retries,
         quota=_quota(state),
-        cost_usd=usage.get("usd", 0.0),
+        cost_usd=spent_in_run(state)["usd"],
+        costs=costs_of(state),
         seconds=seconds,
         outputs=_outputs(state),
     )
@@ -109,6 +115,7 @@ def tell_summary(state: RunState, found: PapersFound, result: RunResult) -> None
         f"Retries: {result.retries}; quota: {result.quota['consumed']:.0f} consumed, "
         f"{result.quota['throttled']:.0f} throttled; cost: {cost}; time: {spoken_seconds(result.seconds)}"
     )
+    _tell_costs(state, result)
     left_over = found.references.left_over() if found.references is not None and result.status == "completed" else ()
     for line in left_over[:LINES_TOLD]:
         log.warning(line)
@@ -124,8 +131,31 @@ def tell_summary(state: RunState, found: PapersFound, result: RunResult) -> None
         log.warning(f"Pipeline complete, but {len(result.failures)} papers failed; the rest is in the report")
     elif result.status == "interrupted":
         log.warning("Interrupted; go on with: --resume")
+    elif isinstance(state.fatal, BudgetSpentError):
+        log.warning(
+            "The run stopped before its budget or quota would be passed; nothing that was done is lost, and no answer "
+            "is paid for twice. Go on, when it can, with: --resume"
+        )
     else:
         log.error("The pipeline stopped; nothing that was done is lost. Mend the cause, then go on with: --resume")
+
+
+def _tell_costs(state: RunState, result: RunResult) -> None:
+    """What each stage cost in this folder, and how far off the forecast was; nothing where nothing is paid for."""
+    stages = result.costs.get("stages", {})
+    if stages:
+        total = result.costs["total"]["usd"]
+        told = ", ".join(
+            f"{name} {spoken_usd(row['usd']) if 'usd' in row else 'unknown'} ({row['calls']:.0f} calls)"
+            for name, row in stages.items()
+        )
+        state.log.info(f"Cost by stage, all runs into this folder: {told}; in all " + _usd(total))
+    if state.parts.backend.paid:
+        tell_forecast(state, finished=result.status == "completed")
+
+
+def _usd(usd: float | None) -> str:
+    return "unknown" if usd is None else spoken_usd(usd)
 
 
 def _names(work: PaperWork, worked: bool) -> list[str]:

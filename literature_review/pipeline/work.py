@@ -74,6 +74,21 @@ class PaperWork:
             self._note_failure(paper, error)
             return None
 
+    def missing(self, paper: PaperFile, last: int) -> list[str]:
+        """The stages up to index `last` that have to run; none for a paper that would fail as before. Changes
+        nothing that is known of the paper."""
+        known = self.outcomes.pop(paper.id, None)
+        try:
+            reason = self._walk(paper, last, run=False)
+            done = self.outcomes[paper.id].done
+        except PaperError:
+            return []
+        finally:
+            self.outcomes.pop(paper.id, None)
+            if known is not None:
+                self.outcomes[paper.id] = known
+        return [] if reason is None else [stage.name for stage in self._stages[: last + 1] if stage.name not in done]
+
     def process(self, paper: PaperFile, last: int) -> dict[str, Any]:
         """Walk the paper through stages up to index `last`. Raises what a stage raised, once it is recorded."""
         try:
@@ -183,7 +198,7 @@ class PaperWork:
             stage,
             paper.id,
             paper=paper,
-            read=lambda deadline: lambda wanted: self._read(wanted, deadline),
+            read=lambda deadline: lambda wanted: self.read(wanted, deadline),
             identify=self._identify,
             claims=claims[-1] if claims else (),
             earlier=results,
@@ -206,7 +221,8 @@ class PaperWork:
         parts = self._state.parts
         return parts.store.get_document(paper.sha256, parts.reader.fingerprint(paper.path))
 
-    def _read(self, paper: PaperFile, deadline: Deadline) -> Document:
+    def read(self, paper: PaperFile, deadline: Deadline) -> Document:
+        """The paper's text, from the store where it was read before; what is read now is kept there."""
         parts = self._state.parts
         reader = parts.reader.fingerprint(paper.path)
         document = self._known(paper)
