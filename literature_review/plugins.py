@@ -28,6 +28,10 @@ PLUGINS: dict[str, dict[str, Plugin]] = {
     "assembly": {"standard": Plugin("literature_review.wiring:build_parts")},
     "backend": {
         "offline": Plugin("literature_review.llm.offline_backend:OfflineBackend"),
+        "gemini": Plugin("literature_review.llm.paid:build_gemini", ("google.genai", "jsonschema"), "gemini"),
+        "openai_compatible": Plugin(
+            "literature_review.llm.paid:build_openai_compatible", ("openai", "jsonschema"), "openai"
+        ),
     },
     "reader": {"standard": Plugin("literature_review.documents:PaperReader")},
     "finder": {"standard": Plugin("literature_review.documents.find:find_papers")},

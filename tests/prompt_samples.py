@@ -67,6 +67,9 @@ class ToldCalls:
         names = ("retries", "tokens", "usd", "quota_consumed", "quota_throttled")
         return {"calls": float(len(self.asked)), **dict.fromkeys(names, 0.0)}
 
+    def costs(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        return {"stages": {}, "papers": {}}
+
     def close(self) -> None:
         self.closed = True
 

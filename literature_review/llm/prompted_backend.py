@@ -58,6 +58,8 @@ class Calls(Protocol):
 
     def usage(self) -> Mapping[str, float]: ...
 
+    def costs(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]: ...
+
     def close(self) -> None: ...
 
 
@@ -141,10 +143,13 @@ class PromptedBackend:
     def usage(self) -> Mapping[str, float]:
         return self._calls.usage()
 
+    def costs(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """Calls, tokens and US dollars by stage and by paper, as `PaidCalls.costs`."""
+        return self._calls.costs()
+
     def close(self) -> None:
-        """Close the book of calls and the model's connections."""
+        """Close the book of calls and, with it, the model's connections."""
         self._calls.close()
-        self._chat.close()
 
     def _ask(
         self, question: ModelQuestion, stage: str, deadline: Deadline, check: Callable[[Any], str] | None = None

@@ -367,8 +367,9 @@ def test_the_fingerprint_names_all_that_changes_answers() -> None:
     assert made() == prints[0]
 
 
-def test_closing_gives_the_calls_and_the_model_back() -> None:
+def test_closing_closes_the_calls_whose_costs_it_tells() -> None:
     made, calls = backend()
+    assert made.costs() == {"stages": {}, "papers": {}}
     made.close()
     assert calls.closed
 
