@@ -79,7 +79,7 @@ class ToldCalls:
 
 def fenced(question: ModelQuestion) -> str:
     """What stands between the fences."""
-    found = re.search(r"<paper-(\w+)>\n(.*)\n</paper-\1>", question.user, re.DOTALL)
+    found = re.search(r"^<<<BEGIN (\w+ \w+)>>>\n(.*)\n<<<END \1>>>$", question.user, re.DOTALL | re.MULTILINE)
     assert found is not None
     return found.group(2)
 

@@ -95,16 +95,16 @@ def _appealing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
     """The second look, and the judgement of what it finds."""
     amounts = []
     for claims, share, borderline in zip(_claims(subs, limits), _REJECTED, _BORDERLINE, strict=True):
-        rejected = math.ceil(share * claims)
+        rejected = share * claims
         look = _about_claims("dra", rejected, limits.appealed_at_once, APPEAL_REACH, APPEAL_TOKENS, limits)
         amounts.append(_sum(look, _judged(rejected, borderline, limits)))
     return amounts
 
 
-def _judged(claims: int, borderline: float, limits: Limits) -> _Amount:
+def _judged(claims: float, borderline: float, limits: Limits) -> _Amount:
     """The first vote on all claims, and the further ones on those that are borderline."""
     amount = _about_claims("judge", claims, limits.judged_at_once, JUDGE_REACH, VERDICT_TOKENS, limits)
-    again = math.ceil(borderline * claims)
+    again = borderline * claims
     vote = _about_claims("judge", again, limits.judged_at_once, JUDGE_REACH, VERDICT_TOKENS, limits)
     return _sum(amount, *[vote] * (limits.votes - 1))
 
@@ -113,15 +113,16 @@ def _sum(*amounts: _Amount) -> _Amount:
     return _Amount(*map(sum, zip(*amounts, strict=True)))
 
 
-def _claims(subs: int, limits: Limits) -> list[int]:
-    return [math.ceil(subs * (limits.claims if each is None else min(each, limits.claims))) for each in _CLAIMS_FOUND]
+def _claims(subs: int, limits: Limits) -> list[float]:
+    return [subs * (limits.claims if each is None else min(each, limits.claims)) for each in _CLAIMS_FOUND]
 
 
-def _about_claims(prompt: str, claims: int, at_once: int, reach: int, answer: int, limits: Limits) -> _Amount:
-    """Questions about so many claims, each with `reach` characters before and after it."""
+def _about_claims(prompt: str, claims: float, at_once: int, reach: int, answer: int, limits: Limits) -> _Amount:
+    """Questions about so many claims, each with `reach` characters before and after it. Of a number that is not whole,
+    an expectation, a question is asked as likely as there is a claim at all, 1 - exp(-claims)."""
     each = _CLAIM_TOKENS + 2 * reach / QUARTERS
     per_call = max(min(at_once, int(limits.input_tokens / each)), 1)
-    calls = math.ceil(claims / per_call)
+    calls = math.ceil(claims / per_call) if claims == int(claims) else max(claims / per_call, 1 - math.exp(-claims))
     asked = calls * _prompt_tokens(prompt) + claims * (each + _SUB_REQUIREMENT_TOKENS)
     return _Amount(calls, asked, 0.7 * claims * answer)
 
