@@ -31,8 +31,8 @@ def error_name(error: BaseException) -> str:
 
 def request_id_of(error: BaseException) -> str:
     """The provider's name for the request that failed, or ""."""
-    found = getattr(error, "request_id", None)
-    return found if isinstance(found, str) else ""
+    found = (getattr(link, "request_id", None) for link in _chain(error))
+    return next((name for name in found if isinstance(name, str)), "")
 
 
 def status_of(error: BaseException) -> int | None:

@@ -208,8 +208,10 @@ class PaidCalls:
             self._log.warning(f"the end of a call could not be booked: {trouble}")
 
     def _usd_of(self, answer: ModelAnswer) -> float | None:
-        if self._price is None or answer.input_tokens is None or answer.output_tokens is None:
+        if self._price is None:
             return None
+        if answer.input_tokens is None or answer.output_tokens is None:
+            return 0.0 if answer.finish == "blocked" else None  # what never reached the model has no tokens
         return self._price.usd(answer.input_tokens, answer.output_tokens)
 
     def _count(self, paid: _Paid) -> None:

@@ -275,6 +275,15 @@ def test_a_blocked_answer_is_kept_and_named_and_not_bought_again(paid: Paid, tmp
     assert ledger(tmp_path, "outcome, usd") == [("answered", 0.0005)]
 
 
+def test_a_question_that_the_filters_refused_unread_costs_nothing(paid: Paid) -> None:
+    """The provider counts no tokens of it, and the cost of the rest stays known."""
+    calls = paid(ScriptedModel(lambda asked: ModelAnswer("", finish="blocked")))
+    with pytest.raises(BackendError, match="blocked"):
+        calls.ask(question(), "judge", "a.pdf", Deadline())
+    assert calls.usage()["usd"] == 0
+    assert calls.costs()["papers"]["a.pdf"]["usd"] == 0
+
+
 # --- on disk before it is used
 
 

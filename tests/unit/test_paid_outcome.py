@@ -62,5 +62,6 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
 
 def test_the_request_id_is_a_text_or_nothing() -> None:
     assert request_id_of(ClientError(request_id="req-1")) == "req-1"
+    assert request_id_of(caused(ClientError(request_id=None), ClientError(request_id="req-2"))) == "req-2"
     assert request_id_of(ClientError(request_id=None)) == ""
     assert request_id_of(ClientError()) == ""
