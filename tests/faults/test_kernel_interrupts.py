@@ -1,0 +1,143 @@
+"""Ctrl-C at every line of the kernel that the main thread passes: the other threads go on, and nothing is lost."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from literature_review.pipeline import orchestrator_v2
+from literature_review.pipeline.orchestrator_v2 import (
+    CheckpointManagerV2,
+    ErrorClassifier,
+    RetryHelper,
+)
+
+pytestmark = pytest.mark.fault
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt in the main thread at the n-th line of the kernel that it passes.
+
+    Not at a line with `with`: between a block and the release of its lock Python itself lets no signal in.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.lines = 0
+        self.struck = ""
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        former = sys.gettrace()
+        sys.settrace(self._enter)
+        try:
+            yield
+        finally:
+            sys.settrace(former)
+
+    def _enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        return self._pass if frame.f_code.co_filename == orchestrator_v2.__file__ else None
+
+    def _pass(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        line = linecache.getline(orchestrator_v2.__file__, frame.f_lineno).strip()
+        if event == "line" and not line.startswith("with ") and not self.struck:
+            if self.lines == self.number:
+                self.struck = f"{frame.f_code.co_name}: {line}"
+                raise KeyboardInterrupt
+            self.lines += 1
+        return self._pass
+
+
+def at_every_line(act: Callable[[Interrupt], bool], stride: int = 1) -> list[str]:
+    """Call `act`, which says whether it was interrupted, with an interrupt at each line in turn; where they struck."""
+    struck: list[str] = []
+    while act(interrupt := Interrupt(len(struck) * stride)):
+        struck.append(interrupt.struck)
+    return struck
+
+
+def ends(thread: threading.Thread) -> bool:
+    thread.join(10)
+    return not thread.is_alive()
+
+
+@pytest.mark.usefixtures("unfolded")
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "while others update"])
+@pytest.mark.parametrize("closing", [False], ids=["update and fold"])
+def test_at_every_line_of_the_checkpoint(
+    in_memory: Path, others: bool, closing: bool, long: bool
+) -> None:
+    """What was acknowledged is there, the statistics agree, another thread's update and one's own next go through.
+
+    At every fourth line in the suite.
+    """
+
+    def interrupted(interrupt: Interrupt) -> bool:
+        file = in_memory / str(interrupt.number) / "c.json"
+        checkpoint = CheckpointManagerV2(file)
+        checkpoint.update_paper_status("before", "completed", ["a"])
+        acknowledged = {"before"}
+        stop = threading.Event()
+
+        def update() -> None:
+            number = 0
+            while number < 2 or not stop.is_set():
+                checkpoint.update_paper_status(f"other {number}", "completed")
+                acknowledged.add(f"other {number}")
+                number += 1
+
+        thread = threading.Thread(target=update)
+        if others:
+            thread.start()
+        try:
+            with interrupt.armed():
+                if closing:
+                    checkpoint.close()
+                else:
+                    checkpoint.update_paper_status("mine", "failed", ["b"], error="x")
+                    acknowledged.add("mine")
+                    checkpoint.increment_retries("before")
+                    checkpoint.save()
+        except KeyboardInterrupt:
+            pass
+        if not others:
+            thread.start()
+        stop.set()
+        assert ends(thread), interrupt.struck
+        checkpoint.update_paper_status("after", "completed")
+        acknowledged.add("after")
+        beside = CheckpointManagerV2(file)
+        assert beside.load()
+        for manager in (checkpoint, beside):
+            papers, stats = manager.data["papers"], manager.data["stats"]
+            assert acknowledged <= set(papers), interrupt.struck
+            stages = [record["stage"] for record in papers.values()]
+            counted = (stats["completed_papers"], stats["failed_papers"])
+            assert counted == (stages.count("completed"), stages.count("failed")), interrupt.struck
+        checkpoint.close()
+        assert os.listdir(file.parent) == ["c.json"], interrupt.struck
+        return bool(interrupt.struck)
+
+    assert len(at_every_line(interrupted, 1 if long else 4)) > 20
+
+
+def test_at_every_line_of_a_retry_the_interrupt_comes_through() -> None:
+    def interrupted(interrupt: Interrupt) -> bool:
+        def fails() -> None:
+            raise TimeoutError("late")
+
+        with pytest.raises((KeyboardInterrupt, TimeoutError)) as caught, interrupt.armed():
+            RetryHelper.retry_with_backoff(fails, 2, error_classifier=ErrorClassifier, sleep=lambda _: None)
+        assert (caught.type is KeyboardInterrupt) == bool(interrupt.struck)
+        return bool(interrupt.struck)
+
+    assert len(at_every_line(interrupted)) > 20
