@@ -169,25 +169,25 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crashed(tmp_path: Path, unfolded: None) -> tuple[Path, Path, bytes, list[int]]:
+def crashed(in_memory: Path, unfolded: None) -> tuple[Path, Path, bytes, list[int]]:
     """A checkpoint with a JSON file of one paper and a journal of four batches, as kill -9 leaves them.
 
     The file, the journal, the journal's bytes up to its last record, and where each batch ends.
     """
-    file = tmp_path / "c.json"
+    file = in_memory / "c.json"
     checkpoint = CheckpointManagerV2(file)
     checkpoint.update_paper_status("folded", "completed")
     checkpoint.save()
-    (journal,) = tmp_path.glob("c.json.journal-*")
+    (journal,) = in_memory.glob("c.json.journal-*")
     ends = [len(journal.read_bytes().rstrip(b"\0"))]
     for number in range(4):
         if number == 2:
             checkpoint.note_paper_status("with 2", "failed", error="x" * 700)
         checkpoint.update_paper_status(f"p{number}", "in_progress", ["a"])
         ends.append(len(journal.read_bytes().rstrip(b"\0")))
-    saved = {path: path.read_bytes() for path in tmp_path.iterdir() if path.suffix != ".lock"}
+    saved = {path: path.read_bytes() for path in in_memory.iterdir() if path.suffix != ".lock"}
     checkpoint.close()
-    for path in tmp_path.iterdir():
+    for path in in_memory.iterdir():
         path.unlink()
     for path, content in saved.items():
         path.write_bytes(content)
