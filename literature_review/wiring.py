@@ -17,7 +17,7 @@ from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
 from literature_review.pipeline.policy import CircuitBreaker
 from literature_review.pipeline.run import PipelineOrchestrator
 from literature_review.pipeline.runlog import RunLog
-from literature_review.pipeline.stages import load_stages
+from literature_review.pipeline.stages import load_stages, look_at_stages
 from literature_review.plugins import PLUGINS, load, require_packages
 from literature_review.protocol import load_protocol
 
@@ -38,7 +38,7 @@ def build_parts(config: Config, log: RunLog) -> Parts:
     that. Raises ConfigError with all that is missing or wrong."""
     problems: list[str] = []
     protocol = _try(problems, lambda: _protocol(config, log))
-    stages = _try(problems, lambda: load_stages(config.stages))
+    stages = _try(problems, lambda: (look_at_stages if config.dry_run else load_stages)(config.stages))
     _try(problems, lambda: _check_papers(config, log))
     _try(problems, lambda: _check_backend(config))
     _try(problems, lambda: _check_output(config))

@@ -8,8 +8,8 @@ from typing import Any
 from literature_review.errors import BudgetSpentError, PaperError
 from literature_review.models import StageResult
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
-from literature_review.pipeline.parts import RunState
 from literature_review.pipeline.policy import run_with_deadline
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, StageContext
 

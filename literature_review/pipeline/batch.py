@@ -8,8 +8,8 @@ from typing import Any
 from literature_review.errors import ReviewError
 from literature_review.models import PaperFile
 from literature_review.pipeline.orchestrator_v2 import ParallelPipelineCoordinator
-from literature_review.pipeline.parts import RunState
 from literature_review.pipeline.progress import Progress
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage, Segment
 from literature_review.pipeline.work import Outcome, PaperWork
 

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from literature_review.config import Config
-from literature_review.errors import UsageError
 from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
 from literature_review.pipeline.parts import RunOptions
 from literature_review.pipeline.runlog import RunLog
-from literature_review.pipeline.stages import LoadedStage
+from literature_review.pipeline.stages import LoadedStage, check_stage_names
 from literature_review.pipeline.work import Redo
 
 
@@ -55,14 +54,6 @@ def redo_of(options: RunOptions, stages: Sequence[LoadedStage]) -> Redo:
     names = [stage.name for stage in stages]
     before = stages[: names.index(first)]
     return Redo(start=sum(stage.spec.per_paper for stage in before), frozen=True)
-
-
-def check_stage_names(options: RunOptions, stages: Sequence[LoadedStage]) -> None:
-    """Raises UsageError that lists the known stages where one is asked for that is not there."""
-    names = [stage.name for stage in stages]
-    for option, name in (("--resume-from", options.resume_from), ("stage", options.only)):
-        if name is not None and name not in names:
-            raise UsageError(f"{option}: there is no stage {name!r}; the stages are: {', '.join(names)}")
 
 
 def _nothing_to_resume(data: dict[str, Any], loaded: bool, options: RunOptions) -> str:

@@ -14,7 +14,8 @@ from literature_review.models import (
     StageResult,
 )
 from literature_review.pipeline.attempts import StageRunner
-from literature_review.pipeline.parts import PapersFound, RunState
+from literature_review.pipeline.parts import PapersFound
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.pipeline.work import Outcome, PaperWork
 from literature_review.ports import StoredResult

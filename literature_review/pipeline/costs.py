@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from literature_review.pipeline.parts import RunState
+from literature_review.pipeline.run_state import RunState
 from literature_review.ports import Backend
 
 Amounts = dict[str, "float | None"]

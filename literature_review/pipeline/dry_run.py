@@ -12,13 +12,12 @@ from typing import Any
 from literature_review.config import Config
 from literature_review.errors import PaperError, StageTimeoutError, UsageError
 from literature_review.models import PaperFile, RunResult
-from literature_review.pipeline.begin import check_stage_names
 from literature_review.pipeline.forecast import Forecast, add, lengths_of, nothing, of_stage, spoken, spoken_usd
 from literature_review.pipeline.orchestrator_v2 import CheckpointError, CheckpointManagerV2
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
+from literature_review.pipeline.references_told import tell_references
 from literature_review.pipeline.runlog import RunLog
-from literature_review.pipeline.stages import LoadedStage
-from literature_review.pipeline.summary import tell_references
+from literature_review.pipeline.stages import LoadedStage, check_stage_names
 from literature_review.plugins import load
 from literature_review.ports import Deadline
 

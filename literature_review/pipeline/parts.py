@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from literature_review.config import Config
-from literature_review.models import PaperFile, ReviewProtocol
-from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
-from literature_review.pipeline.policy import CircuitBreaker
-from literature_review.pipeline.runlog import RunLog
-from literature_review.pipeline.signals import StopSignals
-from literature_review.pipeline.stages import LoadedStage
-from literature_review.pipeline.waiting import StopEvent
-from literature_review.ports import (
-    Backend,
-    DocumentReader,
-    References,
-    ReportWriter,
-    ResultStore,
-    ReviewDatabase,
-    VersionHistory,
-)
+if TYPE_CHECKING:  # names of types alone: the dry run starts without what it does not use
+    from literature_review.models import PaperFile, ReviewProtocol
+    from literature_review.pipeline.policy import CircuitBreaker
+    from literature_review.pipeline.stages import LoadedStage
+    from literature_review.ports import (
+        Backend,
+        DocumentReader,
+        References,
+        ReportWriter,
+        ResultStore,
+        ReviewDatabase,
+        VersionHistory,
+    )
 
 
 @dataclass(frozen=True)
@@ -62,27 +58,3 @@ class RunOptions:
     resume_from: str | None = None
     force: bool = False
     only: str | None = None
-
-
-@dataclass
-class RunState:
-    """What the threads of one run share."""
-
-    config: Config
-    options: RunOptions
-    parts: Parts
-    log: RunLog
-    checkpoint: CheckpointManagerV2
-    signals: StopSignals
-    cancelled: StopEvent = field(default_factory=StopEvent)
-    forecast: Mapping[str, float | None] = field(default_factory=dict)  # of a paid run, made at its beginning
-    spent_before: Mapping[str, float | None] = field(default_factory=dict)  # what the ledger held then
-    lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
-    retries: dict[str, int] = field(default_factory=dict)  # stage -> attempts beyond the first
-    fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget
-
-    def stop_for(self, error: BaseException) -> None:
-        """Nothing new starts; the first error of its kind is kept."""
-        with self.lock:
-            self.fatal = self.fatal or error
-        self.cancelled.set()

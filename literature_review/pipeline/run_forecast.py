@@ -8,7 +8,7 @@ from literature_review.errors import PaperError, StageTimeoutError
 from literature_review.models import PaperFile
 from literature_review.pipeline.costs import spent_in_all, spent_in_run
 from literature_review.pipeline.forecast import Forecast, add, compared, lengths_of, nothing, spoken
-from literature_review.pipeline.parts import RunState
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.work import PaperWork
 from literature_review.ports import Deadline
 

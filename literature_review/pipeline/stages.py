@@ -9,11 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from literature_review.config import StageSpec
-from literature_review.errors import ConfigError
-from literature_review.models import StageResult
-from literature_review.ports import StageContext
+from literature_review.errors import ConfigError, UsageError
+from literature_review.stage_order import STANDARD_STAGES
+
+if TYPE_CHECKING:
+    from literature_review.config import StageSpec
+    from literature_review.models import StageResult
+    from literature_review.pipeline.parts import RunOptions
+    from literature_review.ports import StageContext
+
+
+_OURS = frozenset(stage["module"] for stage in STANDARD_STAGES)
 
 
 @dataclass(frozen=True)
@@ -40,22 +48,49 @@ class Segment:
 
 def load_stages(specs: Sequence[StageSpec]) -> tuple[LoadedStage, ...]:
     """Import every stage's module, from the current folder too. Raises ConfigError with all that failed."""
+    return _each(specs, _loaded)
+
+
+def look_at_stages(specs: Sequence[StageSpec]) -> tuple[LoadedStage, ...]:
+    """The same for a run that is only tried: a module of the user's own is imported; of the program's own it is seen
+    that it is there and has its function, and it is imported when that is called."""
+    return _each(specs, lambda spec, problems: _seen(spec) or _loaded(spec, problems))
+
+
+def _each(
+    specs: Sequence[StageSpec], load: Callable[[StageSpec, list[str]], LoadedStage | None]
+) -> tuple[LoadedStage, ...]:
     if os.getcwd() not in sys.path:  # a user's own stage lies beside the papers, not in the package
         sys.path.append(os.getcwd())
-    loaded: list[LoadedStage] = []
     problems: list[str] = []
-    for spec in specs:
-        module = _import(spec, problems)
-        if module is None:
-            continue
-        run = getattr(module, "run", None)
-        if callable(run):
-            loaded.append(LoadedStage(spec, run, _digest_of_source(module)))
-        else:
-            problems.append(f"stages.{spec.name}: the module {spec.module!r} has no function run(context); add one")
+    loaded = [stage for spec in specs if (stage := load(spec, problems)) is not None]
     if problems:
         raise ConfigError(problems)
     return tuple(loaded)
+
+
+def _loaded(spec: StageSpec, problems: list[str]) -> LoadedStage | None:
+    module = _import(spec, problems)
+    if module is None:
+        return None
+    run = getattr(module, "run", None)
+    if not callable(run):
+        problems.append(f"stages.{spec.name}: the module {spec.module!r} has no function run(context); add one")
+        return None
+    return LoadedStage(spec, run, _digest_of_source(getattr(module, "__file__", None) or "") or module.__name__)
+
+
+def _seen(spec: StageSpec) -> LoadedStage | None:
+    """None where the module is not the program's own, or no file that can be looked at: it has to be imported."""
+    if spec.module not in _OURS:
+        return None
+    path = os.path.join(os.path.dirname(__file__), "..", *spec.module.split(".")[1:]) + ".py"
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        if b"\ndef run(" not in file.read():
+            return None
+    return LoadedStage(spec, lambda context: import_module(spec.module).run(context), "")
 
 
 def _import(spec: StageSpec, problems: list[str]) -> ModuleType | None:
@@ -77,12 +112,19 @@ def _import(spec: StageSpec, problems: list[str]) -> ModuleType | None:
     return None
 
 
-def _digest_of_source(module: ModuleType) -> str:
-    path = getattr(module, "__file__", None)
-    if not path or not os.path.isfile(path):
-        return module.__name__
+def _digest_of_source(path: str) -> str:
+    if not os.path.isfile(path):
+        return ""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()[:16]
+
+
+def check_stage_names(options: RunOptions, stages: Sequence[LoadedStage]) -> None:
+    """Raises UsageError that lists the known stages where one is asked for that is not there."""
+    names = [stage.name for stage in stages]
+    for option, name in (("--resume-from", options.resume_from), ("stage", options.only)):
+        if name is not None and name not in names:
+            raise UsageError(f"{option}: there is no stage {name!r}; the stages are: {', '.join(names)}")
 
 
 def segments(stages: Sequence[LoadedStage], parallel: bool) -> list[Segment]:

@@ -13,10 +13,10 @@ from literature_review.models import PAPER_STATES, RunResult
 from literature_review.pipeline.corpus import CorpusStages
 from literature_review.pipeline.costs import costs_of, spent_in_run
 from literature_review.pipeline.forecast import spoken_usd
-from literature_review.pipeline.parts import PapersFound, RunState
+from literature_review.pipeline.parts import PapersFound
 from literature_review.pipeline.progress import spoken_seconds
 from literature_review.pipeline.run_forecast import tell_forecast
-from literature_review.pipeline.runlog import RunLog
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.work import PaperWork
 
 LINES_TOLD = 50
@@ -55,17 +55,6 @@ def _references_used(found: PapersFound) -> dict[str, list[str]]:
         return {}
     used = [name for name, count in found.references.used.items() if count]
     return {"reference_files": used, "references_left_over": list(found.references.left_over())}
-
-
-def tell_references(log: RunLog, found: PapersFound) -> None:
-    """Which reference files are used, and a line for each file or entry that cannot be."""
-    if found.references is None:
-        return
-    for line in found.references.problems:
-        log.warning(line)
-    for name, count in found.references.used.items():
-        if count:
-            log.info(f"{name} is used: {count} {'entry' if count == 1 else 'entries'}")
 
 
 def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: str, seconds: float) -> RunResult:

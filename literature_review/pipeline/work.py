@@ -22,7 +22,7 @@ from literature_review import __version__
 from literature_review.errors import BudgetSpentError, PaperError, StoreError, UnreadablePaperError
 from literature_review.models import Bibliography, Document, PaperFile, StageResult
 from literature_review.pipeline.attempts import StageRunner, error_type, explain
-from literature_review.pipeline.parts import RunState
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, References, StoredResult
 

@@ -11,8 +11,8 @@ import pytest
 
 from literature_review.config import parse_config
 from literature_review.pipeline import batch
-from literature_review.pipeline.parts import RunState
 from literature_review.pipeline.run import PipelineOrchestrator
+from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.runlog import RunLog
 from tests.review_samples import checkpoint_of, config_of, make_review
 
@@ -45,7 +45,7 @@ def test_a_signal_counts_as_one_however_the_batch_hears_of_it(
         seen.append(state(*values, **named))
         return seen[-1]
 
-    monkeypatch.setattr("literature_review.pipeline.run.RunState", remembered)
+    monkeypatch.setattr("literature_review.pipeline.review_run.RunState", remembered)
     monkeypatch.setattr(batch, "ParallelPipelineCoordinator", Cancelled)
     monkeypatch.setattr(Cancelled, "before", staticmethod(lambda: setattr(seen[-1].signals, "asked", asked)))
     result = PipelineOrchestrator(parse_config(config_of(tmp_path)), log=RunLog(io.StringIO())).run()

@@ -1,0 +1,20 @@
+"""What a run and a dry run say of the reference files beside the papers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from literature_review.pipeline.parts import PapersFound
+    from literature_review.ports import Log
+
+
+def tell_references(log: Log, found: PapersFound) -> None:
+    """Which reference files are used, and a line for each file or entry that cannot be."""
+    if found.references is None:
+        return
+    for line in found.references.problems:
+        log.warning(line)
+    for name, count in found.references.used.items():
+        if count:
+            log.info(f"{name} is used: {count} {'entry' if count == 1 else 'entries'}")
