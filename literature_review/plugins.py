@@ -24,13 +24,14 @@ class Plugin:
     extra: str = ""
 
 
+_ANSWERS = ("jsonschema", "rapidfuzz")  # what checks a model's answers and its quotes
 PLUGINS: dict[str, dict[str, Plugin]] = {
     "assembly": {"standard": Plugin("literature_review.wiring:build_parts")},
     "backend": {
         "offline": Plugin("literature_review.llm.offline_backend:OfflineBackend"),
-        "gemini": Plugin("literature_review.llm.paid:build_gemini", ("google.genai", "jsonschema"), "gemini"),
+        "gemini": Plugin("literature_review.llm.paid:build_gemini", ("google.genai", *_ANSWERS), "gemini"),
         "openai_compatible": Plugin(
-            "literature_review.llm.paid:build_openai_compatible", ("openai", "jsonschema"), "openai"
+            "literature_review.llm.paid:build_openai_compatible", ("openai", *_ANSWERS), "openai"
         ),
     },
     "reader": {"standard": Plugin("literature_review.documents:PaperReader")},
@@ -60,9 +61,11 @@ def load(kind: str, name: str) -> Any:
 
 def require_packages(kind: str, name: str) -> None:
     """Raise MissingExtraError where a package that the part needs is not installed. Imports none of them."""
+    plugin = PLUGINS[kind][name]
+    if not plugin.packages:
+        return
     from importlib.util import find_spec
 
-    plugin = PLUGINS[kind][name]
     for package in plugin.packages:
         try:
             found = find_spec(package) is not None
