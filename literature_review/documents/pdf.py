@@ -97,15 +97,20 @@ def _not_opened(data: bytes, error: str) -> UnreadablePaperError:
 def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
     """Adds the page's text to `reading`; a page that cannot be loaded is noted, and is empty."""
     page = raw.FPDF_LoadPage(pdf.raw, index)
-    if page:
-        _turn_upright(page)
-    text_page = raw.FPDFText_LoadPage(page) if page else None
+    text_page = None
     try:
-        if not text_page:
+        if page:
+            box = _page_box(page)
+            look = pdf_hidden.look_at(_address(page), box)
+            turn = wrong_turn(look.quads, raw.FPDFPage_GetRotation(page))
+            if turn is not None:
+                raw.FPDFPage_SetRotation(page, turn)
+            text_page = raw.FPDFText_LoadPage(page)
+        if text_page:
+            reading.pages.append(_page_text(page, box, look, text_page, index + 1, reading))
+        else:
             reading.broken.append(index + 1)
             reading.pages.append("")
-            return
-        reading.pages.append(_page_text(page, text_page, index + 1, reading))
     finally:
         if text_page:
             raw.FPDFText_ClosePage(text_page)
@@ -113,13 +118,14 @@ def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
             raw.FPDF_ClosePage(page)
 
 
-def _turn_upright(page: raw.FPDF_PAGE) -> None:
-    turn = wrong_turn(_address(page), raw.FPDFPage_GetRotation(page))
-    if turn is not None:
-        raw.FPDFPage_SetRotation(page, turn)
-
-
-def _page_text(page: raw.FPDF_PAGE, text_page: raw.FPDF_TEXTPAGE, number: int, reading: _Reading) -> str:
+def _page_text(
+    page: raw.FPDF_PAGE,
+    box: Box,
+    look: pdf_hidden.PageLook,
+    text_page: raw.FPDF_TEXTPAGE,
+    number: int,
+    reading: _Reading,
+) -> str:
     count = max(raw.FPDFText_CountChars(text_page), 0)
     reading.characters += count
     if reading.characters > MAX_CHARACTERS:
@@ -128,13 +134,15 @@ def _page_text(page: raw.FPDF_PAGE, text_page: raw.FPDF_TEXTPAGE, number: int, r
         )
     units = _units(text_page, count)
     address = _address(text_page)
-    look = pdf_hidden.look_at(_address(page), _page_box(page), want_pictures=count < _FEW_CHARACTERS)
     if look.hidden:
         return _marked(units, count, address, look, number, reading)
-    if count < _FEW_CHARACTERS and look.pictures >= _SCANNED_SHARE:
+    if count < _FEW_CHARACTERS and pdf_hidden.picture_share(_address(page), box) >= _SCANNED_SHARE:
         reading.scanned.append(number)
-    may_be_right_to_left = bool(units[1::2].translate(None, _ORDINARY_BYTES))
-    return in_reading_order(address, count, _decoded(units), look.middle, may_be_right_to_left)
+    unusual = units[1::2].translate(None, _ORDINARY_BYTES)
+    text = units.decode("utf-16-le", "ignore")
+    if b"\xfd" in unusual:
+        text = without_marks(text)
+    return in_reading_order(address, count, text, look.middle, bool(unusual))
 
 
 def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, repeat
+from operator import not_, sub
 
 from literature_review.documents import pdfium
 from literature_review.documents.pdfium import Box, Colour, Matrix
@@ -38,46 +39,61 @@ _SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 @dataclass(frozen=True)
 class PageLook:
     """What the objects of a page tell: hidden text objects with the reason and their boxes, the pictures' share
-    of it, and the middle of its own text from left to right (0 where that was not looked for)."""
+    of it where something is hidden, the middle of its own text from left to right (0 where that was not looked
+    for), and the corners of its own texts (as `pdfium.quads` gives them)."""
 
     hidden: Mapping[int, str]
     boxes: Mapping[int, Box]
-    pictures: float
+    pictures: float = 0.0
     middle: float = 0.0
+    quads: Sequence[float] = ()
 
 
 @dataclass
 class _Group:
-    """The text objects of a page or a form, all render modes seen in it, and how it is put on the page; once
-    looked at, the middle of its texts from left to right."""
+    """The text objects of a page or a form, all render modes seen in it, the forms that it lies in, the outermost
+    first, and how it is put on the page; once looked at, the corners of its texts and the middle of these."""
 
     texts: list[int]
     modes: set[int]
+    forms: tuple[int, ...]
     matrix: Matrix
     scale: float
     middle: float = 0.0
+    quads: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
 class _Painted:
-    """An object in page space, in the order of painting."""
+    """An object in page space, in the order of painting. `matrix`: how a form that was not opened is put there."""
 
     address: int
     kind: int
     box: Box
     scale: float
+    matrix: Matrix = _SAME
 
 
-def look_at(page: int, page_box: Box, want_pictures: bool = False) -> PageLook:
+def look_at(page: int, page_box: Box) -> PageLook:
     """Which text objects of the page nobody sees. `page_box`: what is shown of it, in page space."""
     groups = _groups(page)
-    if not want_pictures and not any(_is_suspect(group, page_box) for group in groups):
-        return PageLook({}, {}, 0.0, groups[0].middle if groups else 0.0)
-    painted = list(_flatten(pdfium.page_objects(page), _SAME, 1.0, 0))
+    suspect = [_is_suspect(group, page_box) for group in groups]
+    middle, quads = (groups[0].middle, groups[0].quads) if groups else (0.0, ())
+    if not any(suspect):
+        return PageLook({}, {}, middle=middle, quads=quads)
+    with_text = {form for group in groups for form in group.forms}
+    painted = list(_flatten(pdfium.page_objects(page), _SAME, 1.0, with_text))
     hidden = dict(_hidden(painted, page_box))
     boxes = {one.address: one.box for one in painted if one.address in hidden}
+    pictures = picture_share(page, page_box) if hidden else 0.0
+    return PageLook(hidden, boxes, pictures, middle, quads)
+
+
+def picture_share(page: int, page_box: Box) -> float:
+    """The share of the page that pictures cover, from 0 to 1."""
+    painted = _flatten(pdfium.page_objects(page), _SAME, 1.0)
     pictures = sum(_shared_area(one.box, page_box) for one in painted if one.kind == pdfium.IMAGE)
-    return PageLook(hidden, boxes, min(pictures / max(_area(page_box), 1e-9), 1.0))
+    return min(pictures / max(_area(page_box), 1e-9), 1.0)
 
 
 def _groups(page: int) -> list[_Group]:
@@ -89,13 +105,14 @@ def _groups(page: int) -> list[_Group]:
         modes = list(map(pdfium.render_mode, objects))
         texts = objects
         if -1 in modes:
-            texts = [one for one, mode in zip(objects, modes, strict=True) if mode >= 0]
+            is_other = list(map((-1).__eq__, modes))
+            texts = list(compress(objects, map(not_, is_other))) if False in is_other else []
             if len(forms) < _MAX_DEPTH:
-                others = [one for one, mode in zip(objects, modes, strict=True) if mode < 0]
-                inner = [one for one in others if pdfium.object_type(one) == pdfium.FORM]
-                waiting += [(pdfium.form_objects(one), (*forms, one)) for one in inner]
+                others = list(compress(objects, is_other))
+                is_form = map(pdfium.FORM.__eq__, map(pdfium.object_type, others))
+                waiting += [(pdfium.form_objects(one), (*forms, one)) for one in compress(others, is_form)]
         if texts:
-            groups.append(_Group(texts, set(modes), *_placement(forms)))
+            groups.append(_Group(texts, set(modes), forms, *_placement(forms)))
     return groups
 
 
@@ -110,17 +127,17 @@ def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
 
 def _is_suspect(group: _Group, page_box: Box) -> bool:
     """A quick look over many text objects at once: could any be hidden?"""
+    group.quads = quad = pdfium.quads(group.texts)
     if not group.modes <= _ORDINARY_MODES:
         return True
-    quad = pdfium.quads(group.texts)
     lefts, bottoms, rights, tops = quad[0::8], quad[1::8], quad[4::8], quad[5::8]
-    upright = quad[6::8] == lefts
+    upright = quad[6::8].tobytes() == lefts.tobytes()
     xs, ys = (lefts, bottoms) if upright else (lefts + rights, bottoms + tops)
     extent = min(xs), min(ys), max(rights if upright else xs), max(tops if upright else ys)
     group.middle = (extent[0] + extent[2]) / 2
     if not _is_within(_moved(extent, group.matrix), page_box):
         return True
-    inked = list(compress(group.texts, map(float.__sub__, rights, lefts)))  # a blank has no width
+    inked = list(compress(group.texts, map(sub, rights, lefts)))  # a blank has no width
     if any(min(colour[:3]) >= _WHITE or colour[3] <= _TRANSPARENT for colour in pdfium.fill_colours(inked)):
         return True
     limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
@@ -129,25 +146,33 @@ def _is_suspect(group: _Group, page_box: Box) -> bool:
 
 def _low(texts: list[int], quad: array[float], upright: bool, limit: float) -> list[int]:
     """The texts whose letters are lower than `limit`; blanks have no height."""
-    heights = map(float.__sub__, quad[7::8], quad[1::8])
+    heights = list(map(sub, quad[7::8], quad[1::8]))
     if not upright:
-        heights = map(math.hypot, heights, map(float.__sub__, quad[6::8], quad[0::8]))
+        heights = list(map(math.hypot, heights, map(sub, quad[6::8], quad[0::8])))
+    if min(filter(None, heights), default=limit) >= limit:
+        return []
     return [one for one, height in zip(texts, heights, strict=True) if 0 < height < limit]
 
 
-def _flatten(objects: Iterable[int], matrix: Matrix, scale: float, depth: int) -> Iterator[_Painted]:
-    """All objects in the order of painting, those inside forms too, with their boxes in page space."""
+def _flatten(
+    objects: Iterable[int], matrix: Matrix, scale: float, opened: Container[int] | None = None, depth: int = 0
+) -> Iterator[_Painted]:
+    """All objects in the order of painting with their boxes in page space, those inside forms too; of forms only
+    the `opened` ones where these are given, the others stand for what is in them."""
     listed = list(objects)
     boxes = pdfium.boxes(listed)
     for at, one in enumerate(listed):
         kind = pdfium.object_type(one)
-        if kind == pdfium.FORM and depth < _MAX_DEPTH:
-            inner = pdfium.matrix(one)
-            grown = scale * _scale(inner)
-            yield from _flatten(pdfium.form_objects(one), _product(inner, matrix), grown, depth + 1)
-        else:
-            left, bottom, right, top = boxes[4 * at : 4 * at + 4]
+        left, bottom, right, top = boxes[4 * at : 4 * at + 4]
+        if kind != pdfium.FORM or depth >= _MAX_DEPTH:
             yield _Painted(one, kind, _moved((left, bottom, right, top), matrix), scale)
+            continue
+        inner = pdfium.matrix(one)
+        within, grown = _product(inner, matrix), scale * _scale(inner)
+        if opened is None or one in opened:
+            yield from _flatten(pdfium.form_objects(one), within, grown, opened, depth + 1)
+        else:
+            yield _Painted(one, kind, _moved((left, bottom, right, top), matrix), grown, within)
 
 
 def _hidden(painted: list[_Painted], page_box: Box) -> Iterator[tuple[int, str]]:
@@ -178,17 +203,28 @@ def _reason(painted: list[_Painted], at: int, page_box: Box, tiny: float) -> str
 def _on_white(painted: list[_Painted], at: int) -> bool:
     """True where what lies under the middle of this text is white: the paper, or a white shape."""
     left, bottom, right, top = painted[at].box
-    x, y = (left + right) / 2, (bottom + top) / 2
-    for below in reversed(painted[:at]):
+    found = _is_white_at(painted[:at], (left + right) / 2, (bottom + top) / 2, top - bottom)
+    return found is None or found
+
+
+def _is_white_at(painted: list[_Painted], x: float, y: float, height: float) -> bool | None:
+    """Whether the uppermost thing at this place is white; None where there is nothing."""
+    for below in reversed(painted):
         box = below.box
         if below.kind == pdfium.TEXT or not (box[0] <= x <= box[2] and box[1] <= y <= box[3]):
             continue
-        if below.kind != pdfium.PATH:
+        if below.kind == pdfium.FORM:
+            inner = list(_flatten(pdfium.form_objects(below.address), below.matrix, below.scale, None, 1))
+            found = _is_white_at(inner, x, y, height)
+            if found is not None:
+                return found
+        elif below.kind != pdfium.PATH:
             return False
-        colour = _covering_colour(below, top - bottom)
-        if colour is not None and colour[3] > _TRANSPARENT:
-            return min(colour[:3]) >= _WHITE
-    return True
+        else:
+            colour = _covering_colour(below, height)
+            if colour is not None and colour[3] > _TRANSPARENT:
+                return min(colour[:3]) >= _WHITE
+    return None
 
 
 def _covering_colour(path: _Painted, height: float) -> Colour | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
@@ -29,13 +29,16 @@ _SAMPLED_TEXTS = 9
 _RUN = re.compile(f"[{_RIGHT_TO_LEFT}]+(?: +[{_RIGHT_TO_LEFT}]+)*")
 
 
-def wrong_turn(page: int, rotation: int) -> int | None:
+def wrong_turn(quads: Sequence[float], rotation: int) -> int | None:
     """The rotation (quarter turns) in which the page's lines run from left to right, where it is not shown so.
 
-    `rotation`: the quarter turns by which the page is shown turned. PDFium orders lines as they are shown: where
-    they run downwards, it gives the last line first."""
-    quads = pdfium.some_quads(page, _SAMPLED_TEXTS)
-    turns = [_quarter(*quads[at : at + 4]) for at in range(0, len(quads), 8)]
+    `quads`: the corners of its texts, eight numbers each, of which a few are looked at; `rotation`: the quarter turns
+    by which the page is shown turned. PDFium orders lines as they are shown: where they run downwards, it gives the
+    last line first."""
+    step = 8 * max(len(quads) // 8 // _SAMPLED_TEXTS, 1)
+    turns = [_quarter(*quads[at : at + 4]) for at in range(0, len(quads), step)]
+    if not {*turns} - {rotation % 4, None}:
+        return None
     known = Counter(turn for turn in turns if turn is not None)
     turn = known.most_common(1)[0][0] if known else rotation
     return turn if turn != rotation % 4 else None

@@ -28,7 +28,7 @@ _LIGATURES = {
 }  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff\uffff\ud800-\udfff]")
 _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
-_LINE_END_HYPHEN = re.compile("[-\u2010\xad]\n(?=[^\\W\\d_])")
+_LINE_END_HYPHEN = re.compile("-\n(?=[^\\W\\d_])")
 _WORD = re.compile(r"\n?([^\W_]*)")
 _LONGEST_WORD = 60
 _PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
@@ -56,7 +56,9 @@ def clean(text: str) -> str:
     while " \n" in text:
         text = text.replace(" \n", "\n")
     text = _LONE_STOP.sub("", text)
-    if "-\n" in text or "\u2010\n" in text or "\xad\n" in text:
+    for hyphen in ("\u2010\n", "\xad\n"):
+        text = text.replace(hyphen, "-\n")
+    if "-\n" in text:
         text = _LINE_END_HYPHEN.sub(_hyphen_or_dash, text)
     if HYPHEN in text:
         text = _join_broken_words(text)
@@ -118,7 +120,7 @@ def _keeps_hyphen(before: str, after: str, words: set[str]) -> bool:
 
 def _take_marks(text: str) -> tuple[str, tuple[HiddenText, ...]]:
     """The text without its marks, and the runs that they stood around."""
-    if not _MARKS.search(text):
+    if HIDDEN_END not in text:
         return text, ()
     parts, hidden, length, begun, last = [], [], 0, (0, ""), 0
     for mark in _MARKS.finditer(text):

@@ -25,6 +25,7 @@ from literature_review.models import Document
 
 MEMORY_LIMIT_BYTES = 4 * 1024**3
 MAX_PDF_BYTES = 1024**3
+_FILES_PER_COLLECTION = 50
 
 
 def main() -> None:
@@ -55,9 +56,12 @@ def serve(requests: BinaryIO, answers: BinaryIO, read: Callable[[bytes], Documen
     # The collector would run many times over the many small records of a file, and find nothing.
     gc.freeze()
     gc.disable()
+    served = 0
     while (frame := waiting.get()) is not None:
         write_frame(answers, answer(frame, read))
-        gc.collect()
+        served += 1
+        if served % _FILES_PER_COLLECTION == 0:
+            gc.collect()
 
 
 def answer(frame: bytes, read: Callable[[bytes], Document]) -> dict[str, Any]:

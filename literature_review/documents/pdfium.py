@@ -96,13 +96,6 @@ def quads(objects: Sequence[int]) -> array[float]:
     return out
 
 
-def some_quads(page: int, most: int) -> array[float]:
-    """The corners of about `most` texts spread over the page, as `quads` gives them."""
-    count = _count(page)
-    places = range(0, count, max(count // most, 1))
-    return quads([one for one in map(_get, repeat(page), places) if one and render_mode(one) >= 0])
-
-
 def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[Any]) -> array[Any]:
     """Calls `function(object, out, out, out, out)` for each object; every out is four bytes wide."""
     base = out.buffer_info()[0]

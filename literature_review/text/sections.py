@@ -68,6 +68,7 @@ _OPENS_APPENDIX = re.compile(r"(?:appendix|annex|supplementary|supporting inform
 _MARKDOWN = re.compile(r" {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$")
 _UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})[ \t]*$")
 _NUMBERED = re.compile(r"(?:section +)?(\d{1,2}(?:\.\d{1,2}){0,4})[.)]?[ \t]+(\S.*)$", re.I)
+_OPENS_NUMBER = frozenset("SsIVX")
 _ROMAN = re.compile(r"([IVX]{1,5})\.[ \t]+(\S.*)$")
 _RUN_IN_ABSTRACT = re.compile(r"(abstract)[ \t]*(?:[:.—–]|-(?=[A-Z]))[ \t]*\S", re.I)
 _BAD_END = (",", ";", ".", "?", "!", "-", "(", "=", "+")
@@ -159,6 +160,8 @@ def kind_of(title: str) -> str:
 
 def _without_number(title: str) -> str:
     title = title.strip()
+    if title[:1] not in _OPENS_NUMBER and not title[:1].isdigit():
+        return title
     match = _NUMBERED.match(title) or _ROMAN.match(title)
     return match.group(2) if match else title
 
@@ -199,14 +202,14 @@ def _candidate(line: str, start: int, following: str) -> Heading | None:
 
 def _by_word(title: str, start: int) -> Heading | None:
     """A line with a known name, one that opens the abstract, or a Roman number before capitals."""
-    if _RUN_IN_ABSTRACT.match(title):
+    if title[:8].lower() == "abstract" and _RUN_IN_ABSTRACT.match(title):
         return Heading(start, "Abstract", 1, "abstract", "word")
     if len(title) > 60:
         return None
     kind = kind_of(title)
     if kind:
         return Heading(start, title.strip("*_ ").rstrip(":"), 1, kind, "word")
-    roman = _ROMAN.match(title)
+    roman = _ROMAN.match(title) if title[:1] in _OPENS_NUMBER else None
     if roman and roman.group(2).isupper() and _reads_as_title(roman.group(2)):
         return Heading(start, title, 1, "", "capitals")
     return None
