@@ -55,7 +55,7 @@ def _size(book: PaidBook) -> Iterator[str]:
     yield f"answers: {answers:,} in {size:,} bytes ({book.path})"
     yield f"calls: {counts.begun:,} begun, {counts.ended:,} ended, {counts.answers:,} answered"
     yield f"tokens: {counts.input_tokens:,} in, {counts.output_tokens:,} out"
-    yield f"cost: ${counts.usd:.4f}{unknown}"
+    yield f"cost: {counts.usd:.4f} USD{unknown}"
 
 
 def _clear(book: PaidBook, confirmed: bool) -> str:

@@ -56,8 +56,8 @@ class Budget:
 
     def _refusal(self, usd: float) -> BudgetSpentError:
         return BudgetSpentError(
-            f"the budget is spent: {_dollars(self._spent)} of llm.budget_usd {_dollars(self._limit or 0.0)} are used, "
-            f"as {self._ledger} counts all runs, and the next call may cost up to {_dollars(usd)}; raise "
+            f"the budget is spent: {_dollars(self._spent)} of llm.budget_usd ({_dollars(self._limit or 0.0)}) are "
+            f"used, as {self._ledger} counts all runs, and the next call may cost up to {_dollars(usd)}; raise "
             f"llm.budget_usd, then go on with --resume"
         )
 
@@ -75,4 +75,4 @@ class Reservation:
 
 def _dollars(usd: float) -> str:
     """An amount as people read it: cents, or as many digits as a small one needs."""
-    return f"${usd:.2f}" if usd == 0 or usd >= 1 else f"${usd:.4g}"
+    return f"{usd:.2f} USD" if usd == 0 or usd >= 1 else f"{usd:.4g} USD"

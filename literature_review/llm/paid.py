@@ -10,14 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from literature_review.llm.chat import ChatModel
-from literature_review.llm.paid_book import PaidBook
+from literature_review.llm.paid_book import FILE_NAME, PaidBook
 from literature_review.llm.paid_calls import PaidCalls
 from literature_review.llm.prices import PriceTable
 from literature_review.llm.prompted_backend import PromptedBackend
 from literature_review.ports import CallGate, Log
-
-ANSWERS = "answers.db"
-"""The answer store and the ledger, in the output folder."""
 
 MakeModel = Callable[[str, "str | None", "str | None"], ChatModel]
 
@@ -46,6 +43,6 @@ def _build(
     llm = settings["llm"]
     model = make(llm["model"] or default, os.environ.get(llm["api_key_env"] or "") or None, llm["base_url"])
     prices = PriceTable.standard(llm["prices"])
-    book = PaidBook(os.path.join(output_dir, ANSWERS), warn=log.warning)
+    book = PaidBook(os.path.join(output_dir, FILE_NAME), warn=log.warning)
     calls = PaidCalls(model, gate, book, prices, llm["budget_usd"], log)
     return PromptedBackend(calls, model, settings, prices.price(model.model))

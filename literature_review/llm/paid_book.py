@@ -27,6 +27,7 @@ from literature_review.llm.prices import Price
 from literature_review.sqlite_file import Schema, SqliteFile, from_sql, to_sql
 
 FILE_NAME = "answers.db"
+"""Its name in the output folder."""
 
 OUTCOMES = ("answered", "refused", "broken", "unreached")
 """How a call ended. answered: with an answer. refused: with an error of the provider's, which costs nothing. broken:

@@ -227,8 +227,8 @@ class PaidCalls:
 
 
 def _say_without_price(model: str, budget_usd: float | None, log: Log) -> None:
-    remedy = f"write its price into llm.prices, as {{{model!r}: {{\"input_usd_per_million\": ..., " \
-             f"\"output_usd_per_million\": ...}}}} (0 for a server of your own)"  # fmt: skip
+    rates = '{"input_usd_per_million": ..., "output_usd_per_million": ...}'
+    remedy = f'write its price into llm.prices, as "{model}": {rates} (0 for a server of your own)'
     if budget_usd is not None:
         raise UsageError(f"llm.budget_usd: the price of {model!r} is not known, so a budget cannot be kept; {remedy}")
     log.warning(f"the price of {model!r} is not known, so the cost will not be known either; {remedy}")

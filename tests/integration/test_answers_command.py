@@ -35,7 +35,7 @@ def test_size_tells_answers_bytes_calls_tokens_and_cost(folder: Path, capsys: py
     first, *rest = capsys.readouterr().out.splitlines()
     size = (folder / "answers.db").stat().st_size
     assert first == f"answers: 2 in {size:,} bytes ({folder / 'answers.db'})"
-    assert rest == ["calls: 3 begun, 3 ended, 2 answered", "tokens: 1,010 in, 105 out", "cost: $0.0001"]
+    assert rest == ["calls: 3 begun, 3 ended, 2 answered", "tokens: 1,010 in, 105 out", "cost: 0.0001 USD"]
 
 
 def test_export_gives_everything_one_object_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,6 +106,30 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(
     assert output.out == ""
     assert told in output.err.splitlines()[-1]
     assert "Traceback" not in output.err
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "told"),
+    [
+        (KeyboardInterrupt(), 130, ""),
+        (PermissionError(13, "Not allowed", "answers.db"), 2, "error: [Errno 13] Not allowed: 'answers.db'\n"),
+        (RuntimeError("odd\nlines"), 1, "error: RuntimeError: odd\\nlines (unexpected)\n"),
+    ],
+)
+def test_whatever_happens_is_told_in_a_line_without_a_traceback(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    raised: BaseException,
+    code: int,
+    told: str,
+) -> None:
+    def size(book: PaidBook) -> tuple[int, int]:
+        raise raised
+
+    monkeypatch.setattr(PaidBook, "size", size)
+    assert main(["answers", "size", "--output-dir", str(folder)]) == code
+    assert capsys.readouterr().err == told
 
 
 def test_every_verb_of_the_table_has_help(capsys: pytest.CaptureFixture[str]) -> None:

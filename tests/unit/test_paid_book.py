@@ -123,6 +123,18 @@ def test_a_row_that_was_tampered_with_is_named_with_what_to_do(book: PaidBook, p
         book.find(asked().key)
 
 
+def test_a_question_that_was_tampered_with_is_named_when_it_is_exported(book: PaidBook, path: Path) -> None:
+    """The answer can still be used."""
+    buy(book, asked())
+    book.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE answers SET question = x'00'")
+        connection.commit()
+    assert book.find(asked().key) == GOOD
+    with pytest.raises(StoreError, match="an answer cannot be read"):
+        list(book.answers())
+
+
 # --- the ledger
 
 
@@ -209,3 +221,12 @@ def test_the_document_names_every_column(book: PaidBook, path: Path) -> None:
             assert [(name.strip(" `"), kind.strip()) for name, kind in written] == columns
     for outcome in OUTCOMES:
         assert f"| `{outcome}` |" in document
+
+
+def test_every_commit_is_flushed(book: PaidBook) -> None:
+    """What the promise to survive a loss of power rests on, as the connection has it."""
+    buy(book, asked())
+    connection = book._file._connection
+    assert connection is not None
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -55,8 +55,8 @@ def test_a_refusal_says_what_is_spent_what_the_call_would_cost_and_what_to_do() 
     with pytest.raises(BudgetSpentError) as raised:
         Budget(5.0, 4.9921, "/out/answers.db").check(0.0123)
     assert str(raised.value) == (
-        "the budget is spent: $4.99 of llm.budget_usd $5.00 are used, as /out/answers.db counts all runs, and the next "
-        "call may cost up to $0.0123; raise llm.budget_usd, then go on with --resume"
+        "the budget is spent: 4.99 USD of llm.budget_usd (5.00 USD) are used, as /out/answers.db counts all runs, and "
+        "the next call may cost up to 0.0123 USD; raise llm.budget_usd, then go on with --resume"
     )
 
 

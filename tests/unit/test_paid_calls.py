@@ -445,7 +445,7 @@ def test_the_budget_stops_calls_before_it_would_be_passed(paid: Paid) -> None:
     calls = paid(model, budget_usd=0.02)
     for number in range(5):
         calls.ask(question(f"{number}?"), "judge", "a.pdf", Deadline())
-    with pytest.raises(BudgetSpentError, match=r"\$0\.01 of llm\.budget_usd \$0\.02 .*next call .*--resume"):
+    with pytest.raises(BudgetSpentError, match=r"0\.01 USD of llm\.budget_usd \(0\.02 USD\) .*next call .*--resume"):
         calls.ask(question("more?"), "judge", "a.pdf", Deadline())
     assert len(model.asked) == 5
     assert calls.ask(question("0?"), "judge", "a.pdf", Deadline()) == {"score": 0.5}
@@ -472,7 +472,7 @@ def test_what_may_have_been_billed_counts_against_the_budget(paid: Paid) -> None
 
 def test_a_budget_of_nothing_buys_nothing(paid: Paid, tmp_path: Path) -> None:
     model = ScriptedModel()
-    with pytest.raises(BudgetSpentError, match=r"llm\.budget_usd \$0\.00"):
+    with pytest.raises(BudgetSpentError, match=r"llm\.budget_usd \(0\.00 USD\)"):
         paid(model, budget_usd=0.0).ask(question(), "judge", "a.pdf", Deadline())
     assert model.asked == []
     assert not (tmp_path / "answers.db").exists()
