@@ -154,23 +154,39 @@ def test_the_power_goes_again_while_a_crashed_run_is_taken_up(in_memory: Path) -
         check(again, run, in_memory / "crashed")
 
 
-def test_the_power_goes_while_an_old_run_is_set_aside(in_memory: Path) -> None:
+def begin_anew(run: Run) -> None:
+    run.update("new")
+    run.update("new")
+    run.close()
+
+
+@pytest.mark.parametrize("crashed", [False, True], ids=["closed", "crashed"])
+def test_the_power_goes_while_an_old_run_is_set_aside(in_memory: Path, crashed: bool) -> None:
     """At every instant the old run's papers are in the file or in that set aside, and the new run's are not lost."""
     file = lay_out(in_memory / "run", {})
     with CheckpointManagerV2(file) as old:
         old.update_paper_status("old", "in_progress", ["s"])
+        old.save()
+        old.update_paper_status("in the journal", "in_progress", ["s"])
+        left = {path.name: path.read_bytes() for path in file.parent.iterdir() if path.suffix != ".lock"}
+    if crashed:
+        lay_out(in_memory / "run", left)
     run = Run(file)
-
-    def begin(run: Run) -> None:
-        run.update("new")
-        run.update("new")
-        run.close()
-
-    for state, acknowledged in crash_states(run, begin):
-        crashed = lay_out(in_memory / "crashed", state)
-        current, previous = papers_in(crashed), papers_in(crashed.with_name("c.previous.json"))
-        assert {"old": {"s"}} in (current, previous), sorted(state)
+    for state, acknowledged in crash_states(run, begin_anew):
+        left_over = lay_out(in_memory / "crashed", state)
+        current, previous = papers_in(left_over), papers_in(left_over.with_name("c.previous.json"))
+        assert {"old": {"s"}, "in the journal": {"s"}} in (current, previous), sorted(state)
         assert acknowledged.get("new", set()) <= current.get("new", set())
+
+
+def test_the_power_goes_while_a_file_of_format_1_is_kept(in_memory: Path) -> None:
+    document = b'{"run_id": "r", "stages": {"judge": {"status": "completed"}}}'
+    file = lay_out(in_memory / "run", {"c.json": document})
+    run = Run(file)
+    for state, acknowledged in crash_states(run, begin_anew):
+        assert document in state.values(), sorted(state)
+        papers = papers_in(lay_out(in_memory / "crashed", state))
+        assert acknowledged.get("new", set()) <= papers.get("new", set())
 
 
 @pytest.mark.parametrize("number", range(1, 13))
