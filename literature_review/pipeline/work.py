@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from literature_review import __version__
-from literature_review.errors import BudgetSpentError, PaperError, StoreError, UnreadablePaperError
+from literature_review.errors import BackendError, BudgetSpentError, PaperError, StoreError, UnreadablePaperError
 from literature_review.models import Bibliography, Document, PaperFile, StageResult
 from literature_review.pipeline.attempts import StageRunner, error_type, explain
 from literature_review.pipeline.run_state import RunState
@@ -236,7 +236,7 @@ class PaperWork:
         """Keep the failure, so that the next run knows whether it would be the same again."""
         reason = getattr(error, "reason", "") if isinstance(error, UnreadablePaperError) else ""
         result = StageResult("failed", reason=self._state.log.redact(explain(error)), record={"unreadable": reason})
-        self._put(paper, stage, StoredResult(made_from, result, error_type(error), _now()))
+        self._put(paper, stage, StoredResult(made_from, result, _lasting(error), _now()))
 
     def _put(self, paper: PaperFile, stage: LoadedStage, stored: StoredResult) -> None:
         with self._stopping_where_the_store_fails():
@@ -271,6 +271,12 @@ def digest(data: Any) -> str:
     """16 hexadecimal digits that stand for plain JSON data."""
     text = json.dumps(data, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+
+
+def _lasting(error: Exception) -> str:
+    """The type of a failure as later runs take it: what a model refused (for a wrong key, or a model it does not have)
+    is not the paper's fault, and may go well once that is mended. An answer that is kept costs nothing again."""
+    return "unknown" if isinstance(error, BackendError) else error_type(error)
 
 
 def _remembered(stored: StoredResult) -> PaperError:

@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("openai", reason="needs the extra openai")
 pytest.importorskip("google.genai", reason="needs the extra gemini")
 
-from model_faults import quota_spent, success, unknown_model, web_page
+from model_faults import quota_spent, refused_key, success, unknown_model, web_page
 from model_reviewers import MADE_UP, REVIEWERS
 from model_server import ModelServer
 from model_wire import Reply, Request
@@ -377,8 +377,10 @@ def test_papers_that_are_huge_or_in_other_scripts_are_reviewed(review: Review, r
     assert all(request.input_tokens < 11_000 for request in review.server.requests)
 
 
+REMOTE = "http://models.example/v1"  # is not asked: without its key nothing runs
 TROUBLE: dict[str, tuple[dict[str, Any], Answer | None, int, str]] = {
-    "no key": ({"api_key_env": "NO_SUCH_KEY"}, None, 2, "NO_SUCH_KEY"),
+    "no key": ({"api_key_env": "NO_SUCH_KEY", "base_url": REMOTE}, None, 2, "NO_SUCH_KEY"),
+    "a wrong key": ({}, refused_key, 1, "llm.api_key_env"),
     "a negative price": ({"prices": {"a-model": {**PRICE, "input_usd_per_million": -1}}}, None, 2, "llm.prices"),
     "an unknown model": ({}, unknown_model, 1, "a-model"),
     "a web page": ({}, web_page, 1, "base_url"),
@@ -393,8 +395,7 @@ def test_each_trouble_is_told_with_its_remedy_and_nothing_is_lost(review: Review
     llm, answer, code, told = TROUBLE[trouble]
     review.server.answer = answer or REVIEWERS["honest"]
     review.settings = {"v2_features": {"retry": {"attempts": 1}, "quota": {}}}
-    remote = {"api_key_env": WIRES[review.wire][0]}  # so that a key is needed on this machine too
-    review.write(papers=2, **{**remote, **llm})
+    review.write(papers=2, **llm)
     found, said = run()
     assert found == code
     assert told in said
