@@ -32,6 +32,7 @@ class Task:
     marked: tuple[Span, ...]
     row: str = ""
     parts: tuple[str, str, str] = ("", "", "")
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def contracts(data: Path, *, mentioned_only: bool = True) -> Corpus:
         for name, answer in row["answers"].items():
             marked = tuple((row["spans"][i][0], row["spans"][i][1]) for i in answer["spans"])
             if marked or not mentioned_only:
-                tasks.append(Task(text_id, requirements[name], (), marked, name))
+                tasks.append(Task(text_id, requirements[name], (), marked, name, choice=answer["choice"]))
     return Corpus(texts, tuple(tasks))
 
 

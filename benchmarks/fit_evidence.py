@@ -1,178 +1,246 @@
 """Fits the numbers of `literature_review/llm/offline/weights.py` and shows, cross-validated, what they reach.
 
-    /path/to/python benchmarks/fit_evidence.py [--data DIR] [--write]
+    python benchmarks/fit_evidence.py [--data DIR] [--write]
 
 Ranking: the likelihood that a marked sentence comes first (softmax over the sentences of a text), ridge-penalised on
-standardised features; the folds are made of whole papers. Trials are shown with and without their heading lines, so
-that nothing leans on headings alone. Texts that report nothing (contracts) have weights of their own; the engine
-blends the two by how surely a text reports results. Needs numpy and scipy (they come with scikit-learn).
+standardised features. Coverage and judge: logistic. Trials are shown with and without their heading lines, so that
+nothing leans on headings alone. Texts that report nothing (contracts) have weights of their own; the engine blends the
+two by how surely a text reports results. The folds are made of whole texts; `benchmarks/judging.py` shows what the
+judge reaches on texts that none of its numbers, ranking and coverage among them, has seen.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import log
 from pathlib import Path
-from typing import Any, NamedTuple
+from textwrap import wrap
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import evidence_data as ed
 import numpy as np
+from fitting import FOLDS, RIDGE, Array, Asked, asked_of, cross_validated, fitted, logistic
 from gap_map import AnswerSet, auroc, best_threshold, contract_answers, rows_of, trial_answers
-from scipy.optimize import minimize
 
+from literature_review.llm.offline import index as engine
+from literature_review.llm.offline import judging as judge
+from literature_review.llm.offline import weights as shipped
 from literature_review.llm.offline.index import EvidenceIndex
 from literature_review.llm.offline.query import MATCHES
+from literature_review.llm.offline_reading import PaperReading, Thresholds
+from literature_review.models import Document, SubRequirement
 
-FOLDS = 5
-RIDGE = 2.0
 COVERAGE_RIDGE = 1.0
-Array = Any
-WEIGHTS = Path(__file__).resolve().parents[1] / "literature_review" / "llm" / "offline" / "weights.py"
+JUDGE_RIDGE = 1.0
+MAPPED = 93
+"""Papers of the gap map on which the cut of coverage is set."""
+
+MOST_CLAIMS = 3
+WEIGHTS = Path(shipped.__file__ or "")
+Numbers = dict[str, Array | tuple[Array, Array]]
+Rows = Sequence[tuple[str, Sequence[tuple[ed.Task, bool]]]]
+"""Texts by id, each with its tasks and whether it answers them."""
 
 
-class Asked(NamedTuple):
-    """One task as numbers: features of each candidate, whether a marked passage touches it, and whether it is one."""
+class Cell(NamedTuple):
+    """One cell of a gap map: the two texts that have a part in it, its features, and whether the text answers."""
 
-    text_id: str
-    features: Array
-    hit: Array
-    marked: Array
-
-
-def asked_of(corpus: ed.Corpus) -> list[Asked]:
-    """Every task of `corpus` that has a candidate."""
-    out = []
-    for text, tasks in corpus.by_text():
-        index = EvidenceIndex(text)
-        for task in tasks:
-            rows = list(index.candidates(task.question, task.keywords))
-            if rows:
-                spans = [(place.start, place.end) for place, _ in rows]
-                hit = np.array([any(a < end and start < b for a, b in task.marked) for start, end in spans], float)
-                marked = np.array([ed.covered(span, task.marked) >= 0.5 for span in spans], float)
-                out.append(Asked(task.text_id, np.array([features for _, features in rows]), hit, marked))
-    return out
+    paper: str
+    asker: str
+    features: tuple[float, ...]
+    answered: bool
 
 
-def fitted(asked: Sequence[Asked], ridge: float = RIDGE) -> Array:
-    """Weights under which a marked sentence most likely comes first."""
-    kept = [(one.features, one.marked if one.marked.any() else one.hit) for one in asked if one.hit.any()]
-    scale = np.std(np.vstack([features for features, _ in kept]), axis=0) + 0.02
-    rows = np.vstack([features for features, _ in kept]) / scale
-    sizes = [len(features) for features, _ in kept]
-    first = np.r_[0, np.cumsum(sizes)[:-1]]
-    label = np.concatenate([label for _, label in kept])
-    group = np.repeat(np.arange(len(kept)), sizes)
+class Collected(NamedTuple):
+    """Everything that ranking and coverage are fitted on, read once: no fitted number has a part in it."""
 
-    def loss(weights: Array) -> tuple[float, Array]:
-        score = rows @ weights
-        grown = np.exp(score - np.maximum.reduceat(score, first)[group])
-        total, right = np.add.reduceat(grown, first), np.add.reduceat(grown * label, first)
-        slope = grown * label / right[group] - grown / total[group]
-        penalty = ridge * float(weights @ weights)
-        return penalty - float(np.log(right / total + 1e-300).sum()), 2 * ridge * weights - rows.T @ slope
-
-    found = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 300})
-    return found.x / scale
+    ranking: dict[str, list[Asked]]
+    answers: dict[str, AnswerSet]
+    cells: dict[str, list[Cell]]
 
 
-def reached(asked: Sequence[Asked], weights_for: Callable[[str], Array]) -> dict[str, float]:
-    """hit@k, MRR@10 and tight@1 of a ranking."""
-    ranks, tight = [], []
-    for one in asked:
-        order = np.argsort(-(one.features @ weights_for(one.text_id)), kind="stable")
-        ranks.append(next((i + 1 for i, at in enumerate(order) if one.hit[at]), 99))
-        tight.append(one.marked[order[0]])
-    found = np.array(ranks)
-    figures = {f"hit@{k}": float((found <= k).mean()) for k in (1, 3, 5, 10)}
-    return figures | {"MRR@10": float(np.where(found <= 10, 1 / found, 0).mean()), "tight@1": float(np.mean(tight))}
+class Passages(NamedTuple):
+    """The first passages of each question that the judge reads: their question, features, and whether marked."""
+
+    question: list[tuple[str, int]]
+    features: list[tuple[float, ...]]
+    marked: list[bool]
+    answered: dict[tuple[str, int], bool]
 
 
-def cross_validated(train: Sequence[Asked], tests: dict[str, Sequence[Asked]], ridge: float = RIDGE) -> None:
-    """Print what each test set reaches with weights that never saw its papers."""
-    names = sorted({one.text_id for one in train})
-    np.random.RandomState(0).shuffle(names)
-    fold = {name: i % FOLDS for i, name in enumerate(names)}
-    parts = [fitted([one for one in train if fold[one.text_id] != k], ridge) for k in range(FOLDS)]
-    for name, test in tests.items():
-        figures = reached(test, lambda text_id: parts[fold[text_id]])
-        print(f"{name:32}" + "  ".join(f"{key} {value:.3f}" for key, value in figures.items()), flush=True)
-
-
-def _logistic(rows: Array, label: Array, ridge: float) -> tuple[Array, float]:
-    scale = np.std(rows, axis=0) + 0.02
-    design = np.c_[rows / scale, np.ones(len(rows))]
-
-    def loss(w: Array) -> tuple[float, Array]:
-        chance = 1 / (1 + np.exp(-np.clip(design @ w, -40, 40)))
-        value = -float((label * np.log(chance + 1e-12) + (1 - label) * np.log(1 - chance + 1e-12)).sum())
-        penalised = np.r_[w[:-1], 0.0]
-        return value + ridge * float(penalised @ penalised), design.T @ (chance - label) + 2 * ridge * penalised
-
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    return found.x[:-1] / scale, float(found.x[-1])
-
-
-def _both_ways(corpus: ed.Corpus) -> tuple[list[Asked], list[Asked]]:
-    """The tasks of a corpus with and without its heading lines."""
-    return asked_of(corpus), asked_of(ed.without_headings(corpus))
-
-
-def fit_ranking(data: Path) -> dict[str, tuple[Array, Array]]:
-    """FOCUSED and OPEN, each (plain, full); prints what they reach on papers they never saw."""
-    corpus = ed.trials(data)
-    focused, bare = _both_ways(corpus)
-    alone, bare_alone = _both_ways(ed.without_keywords(corpus))
-    plain = asked_of(ed.contracts(data))
-    cross_validated(focused + bare, {"trials, keywords": focused, "the same, headings removed": bare})
-    cross_validated(
-        alone + bare_alone, {"trials, question alone": alone, "the same, headings removed, alone": bare_alone}
-    )
-    cross_validated(plain, {"contracts": plain}, 3 * RIDGE)
-    open_plain = fitted(plain, 3 * RIDGE)
-    # No contract comes with keywords: there the rest of a question counts half of what the keywords do.
-    focused_plain = open_plain.copy()
-    focused_plain[MATCHES.index("rest")] = 0.5 * open_plain[MATCHES.index("focus")]
-    return {
-        "FOCUSED": (focused_plain, fitted(focused + bare)),
-        "OPEN": (open_plain, fitted(alone + bare_alone)),
-    }
-
-
-def fit_coverage(data: Path) -> dict[str, Array]:
-    """The three weight vectors of `coverage`, the bias last; prints the AUROC on groups they never saw."""
+def collect(data: Path) -> Collected:
+    """Read both development sets."""
     corpus = ed.trials(data)
     papers = sorted(corpus.texts)
-    sets = {
+    ranking = {"contracts": asked_of(ed.contracts(data))}
+    for name, one in (("keywords", corpus), ("question alone", ed.without_keywords(corpus))):
+        ranking[name] = asked_of(one)
+        ranking[f"{name}, headings removed"] = asked_of(ed.without_headings(one))
+    answers = {
         "COVERAGE_FOCUSED": trial_answers(corpus, papers),
         "COVERAGE_OPEN": trial_answers(corpus, papers, keywords=False),
         "COVERAGE_PLAIN": contract_answers(data),
     }
-    out = {}
-    for name, answers in sets.items():
-        rows, label = np.array(answers.features), np.array(answers.answered, float)
-        held = _held_out(answers)
-        print(f"{name:32}AUROC, cross-validated {auroc(list(held[label > 0]), list(held[label == 0])):.3f}", flush=True)
-        weights, bias = _logistic(rows, label, COVERAGE_RIDGE)
-        out[name] = np.r_[weights, bias]
-    for name, keywords in (("COVERAGE_FOCUSED", True), ("COVERAGE_OPEN", False)):
-        out[name][-1] -= _best_cut(corpus, papers[:93], out[name], keywords)
-    return out
+    cells = {
+        "COVERAGE_FOCUSED": _cells(corpus, papers[:MAPPED], keywords=True),
+        "COVERAGE_OPEN": _cells(corpus, papers[:MAPPED], keywords=False),
+    }
+    return Collected(ranking, answers, cells)
 
 
-def _best_cut(corpus: ed.Corpus, papers: Sequence[str], weights: Array, keywords: bool) -> float:
-    """The score at which F1 over all cells of a gap map is best: it becomes the engine's 0.5."""
-    rows, pairs = rows_of(corpus, papers), []
+def _cells(corpus: ed.Corpus, papers: Sequence[str], keywords: bool) -> list[Cell]:
+    rows, out = rows_of(corpus, papers), []
     for name in papers:
         index = EvidenceIndex(corpus.texts[name])
         for row in rows:
             answers = index.answers(row.task.question, row.task.keywords if keywords else ())
             if answers is not None:
-                pairs.append((float(np.dot(weights[:-1], answers) + weights[-1]), row.owner == name))
-    return best_threshold(pairs)
+                out.append(Cell(name, row.task.text_id, answers, row.owner == name))
+    return out
+
+
+def fit_engine(collected: Collected, keep: Callable[[str], bool] = bool) -> Numbers:
+    """Weights of ranking and coverage from the texts that `keep` takes."""
+    asked = {name: [one for one in ones if keep(one.text_id)] for name, ones in collected.ranking.items()}
+    open_plain = fitted(asked["contracts"], 3 * RIDGE)
+    # No contract comes with keywords: there the rest of a question counts half of what the keywords do.
+    focused_plain = open_plain.copy()
+    focused_plain[MATCHES.index("rest")] = 0.5 * open_plain[MATCHES.index("focus")]
+    out: Numbers = {
+        "FOCUSED": (focused_plain, fitted(asked["keywords"] + asked["keywords, headings removed"])),
+        "OPEN": (open_plain, fitted(asked["question alone"] + asked["question alone, headings removed"])),
+    }
+    for name, answers in collected.answers.items():
+        kept = np.array([keep(group) for group in answers.groups])
+        rows, label = np.array(answers.features)[kept], np.array(answers.answered, float)[kept]
+        weights, bias = logistic(rows, label, COVERAGE_RIDGE)
+        cells = [cell for cell in collected.cells.get(name, ()) if keep(cell.paper) and keep(cell.asker)]
+        if cells:  # the score at which F1 over all cells is best becomes the engine's 0.5
+            bias -= best_threshold([(float(np.dot(weights, cell.features)), cell.answered) for cell in cells]) + bias
+        out[name] = np.r_[weights, bias]
+    return out
+
+
+@contextmanager
+def using(numbers: Mapping[str, Array | tuple[Array, Array]]) -> Iterator[None]:
+    """The engine with these numbers in place of its own."""
+    before = {name: getattr(shipped, name) for name in numbers}
+    plain = {
+        name: tuple(map(tuple, value)) if isinstance(value, tuple) else tuple(value) for name, value in numbers.items()
+    }
+    try:
+        vars(shipped).update(plain)
+        engine.blended.cache_clear()
+        yield
+    finally:
+        vars(shipped).update(before)
+        engine.blended.cache_clear()
+
+
+def passages_of(texts: Mapping[str, str], rows: Rows) -> Passages:
+    """The first passages of every question, those left out that the judge turns down for what they do."""
+    out = Passages([], [], [], {})
+    for name, tasks in rows:
+        reading = PaperReading(Document(texts[name]), Thresholds.from_settings({}))
+        for number, (task, answered) in enumerate(tasks):
+            answer = reading.answer(SubRequirement(str(number), task.question, task.keywords))
+            out.answered[name, number] = answered
+            for _, start, end in answer.spans[: judge.FIRST]:
+                if not reading.against(start, end):
+                    out.question.append((name, number))
+                    out.features.append(reading.features(answer, start, end))
+                    out.marked.append(any(a < end and start < b for a, b in task.marked))
+    return out
+
+
+def fit_judge(passages: Passages) -> Array:
+    """The weights of the judge, the bias last, so that approving from 0.5 on is best: the mean of the share of answered
+    questions with an approved passage that is marked and of the share of others with none."""
+    rows, label = np.array(passages.features), np.array(passages.marked, float)
+    weights, bias = logistic(rows, label, JUDGE_RIDGE, judge.RISING)
+    scores = rows @ weights + bias
+    return np.r_[weights, bias - _best_cut(passages, scores)]
+
+
+def _best_cut(passages: Passages, scores: Array) -> float:
+    """The score from which on approving is best, in steps of a hundredth of a chance."""
+    found: dict[tuple[str, int], list[tuple[float, bool]]] = {question: [] for question in passages.answered}
+    for question, score, marked in zip(passages.question, scores, passages.marked, strict=True):
+        found[question].append((float(score), marked))
+    best, at = 0.0, 0.0
+    for step in range(5, 60):
+        cut = log(step / (100 - step))
+        right: dict[bool, list[bool]] = {True: [], False: []}
+        for question, ones in found.items():
+            taken = [marked for score, marked in sorted(ones, reverse=True)[:MOST_CLAIMS] if score >= cut]
+            answered = passages.answered[question]
+            right[answered].append(any(taken) if answered else not taken)
+        value = float(np.mean(right[True]) + np.mean(right[False]))
+        if value > best:
+            best, at = value, cut
+    return at
+
+
+def judge_rows(data: Path) -> dict[str, tuple[Mapping[str, str], Rows]]:
+    """What each of the judge's three fits reads: real questions and phantoms, and all requirements of contracts."""
+    corpus, contracts = ed.trials(data), ed.contracts(data, mentioned_only=False)
+    tasks = [(row.task, row.owner is not None) for row in rows_of(corpus, sorted(corpus.texts))]
+    bare = ed.without_keywords(ed.Corpus(corpus.texts, tuple(task for task, _ in tasks))).tasks
+    return {
+        "JUDGE_FOCUSED": (corpus.texts, _by_text(tasks)),
+        "JUDGE_OPEN": (corpus.texts, _by_text([(task, real) for task, (_, real) in zip(bare, tasks, strict=True)])),
+        "JUDGE_PLAIN": (contracts.texts, _by_text([(task, bool(task.marked)) for task in contracts.tasks])),
+    }
+
+
+def _by_text(tasks: Sequence[tuple[ed.Task, bool]]) -> Rows:
+    grouped: dict[str, list[tuple[ed.Task, bool]]] = {}
+    for task, answered in tasks:
+        grouped.setdefault(task.text_id, []).append((task, answered))
+    return list(grouped.items())
+
+
+def fit_all(
+    collected: Collected, sets: Mapping[str, tuple[Mapping[str, str], Rows]], keep: Callable[[str], bool] = bool
+) -> Numbers:
+    """All numbers of `weights.py` from the texts that `keep` takes."""
+    numbers = fit_engine(collected, keep)
+    with using(numbers):
+        for name, (texts, rows) in sets.items():
+            numbers[name] = fit_judge(passages_of(texts, [one for one in rows if keep(one[0])]))
+    return numbers
+
+
+def fold_of(collected: Collected) -> dict[str, int]:
+    """Text -> number of its fold; texts of each kind are spread evenly."""
+    folds: dict[str, int] = {}
+    for kind in ("keywords", "contracts"):
+        names = sorted({one.text_id for one in collected.ranking[kind]})
+        np.random.RandomState(0).shuffle(names)
+        folds.update({name: number % FOLDS for number, name in enumerate(names)})
+    return folds
+
+
+def without(folds: Mapping[str, int], fold: int) -> Callable[[str], bool]:
+    """Takes the texts of all folds but this one."""
+    return lambda name: folds[name] != fold
+
+
+def show(collected: Collected) -> None:
+    """What ranking and coverage reach on texts that their weights never saw."""
+    for kind in ("keywords", "question alone"):
+        bare = f"{kind}, headings removed"
+        tests: dict[str, Sequence[Asked]] = {f"trials, {name}": collected.ranking[name] for name in (kind, bare)}
+        cross_validated(collected.ranking[kind] + collected.ranking[bare], tests)
+    cross_validated(collected.ranking["contracts"], {"contracts": collected.ranking["contracts"]}, 3 * RIDGE)
+    for name, answers in collected.answers.items():
+        held, label = _held_out(answers), np.array(answers.answered)
+        print(f"{name:40}AUROC {auroc(list(held[label]), list(held[~label])):.3f}", flush=True)
 
 
 def _held_out(answers: AnswerSet) -> Array:
@@ -183,18 +251,17 @@ def _held_out(answers: AnswerSet) -> Array:
     held = np.zeros(len(label))
     for k in range(FOLDS):
         kept = fold != k
-        weights, bias = _logistic(rows[kept], label[kept], COVERAGE_RIDGE)
+        weights, bias = logistic(rows[kept], label[kept], COVERAGE_RIDGE)
         held[~kept] = rows[~kept] @ weights + bias
     return held
 
 
-def rewritten(ranking: dict[str, tuple[Array, Array]], coverage: dict[str, Array]) -> str:
+def rewritten(numbers: Numbers) -> str:
     """The text of `weights.py` with the new numbers."""
     text = WEIGHTS.read_text(encoding="utf-8")
-    for name, (plain, full) in ranking.items():
-        text = _replaced(text, name, f"({_tuple(plain)}, {_tuple(full)})")
-    for name, numbers in coverage.items():
-        text = _replaced(text, name, _tuple(numbers))
+    for name, value in numbers.items():
+        both = isinstance(value, tuple)
+        text = _replaced(text, name, f"({_tuple(value[0])}, {_tuple(value[1])})" if both else _tuple(value))
     return text
 
 
@@ -206,17 +273,22 @@ def _replaced(text: str, name: str, value: str) -> str:
     found = re.search(rf"(?ms)^{name}: ([^=]+?) = .*?(?=^[A-Z\"]|\Z)", text)
     if found is None:
         raise SystemExit(f"{WEIGHTS} has no {name}")
-    return f"{text[: found.start()]}{name}: {found.group(1)} = {value}\n{text[found.end() :]}"
+    line = "\n".join(wrap(f"{name}: {found.group(1)} = {value}", 118, subsequent_indent="    ", break_on_hyphens=False))
+    return f"{text[: found.start()]}{line}\n{text[found.end() :]}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Fit, print, and with --write put the numbers where the engine reads them."""
     given = sys.argv[1:] if argv is None else argv
     data = ed.data_folder([one for one in given if one != "--write"], __doc__ or "")
-    text = rewritten(fit_ranking(data), fit_coverage(data))
+    collected = collect(data)
+    show(collected)
+    numbers = fit_all(collected, judge_rows(data))
+    for name in ("JUDGE_FOCUSED", "JUDGE_OPEN", "JUDGE_PLAIN"):
+        print(name, dict(zip((*judge.FEATURES, "bias"), np.round(numbers[name], 2).tolist(), strict=True)))
     if "--write" in given:
-        WEIGHTS.write_text(text, encoding="utf-8")
-        print(f"{WEIGHTS} written; format it, then look at benchmarks/gap_map.py for COVERED and PARTIAL")
+        WEIGHTS.write_text(rewritten(numbers), encoding="utf-8")
+        print(f"{WEIGHTS} written; format it, then look at benchmarks/gap_map.py and benchmarks/judging.py")
     return 0
 
 

@@ -105,12 +105,14 @@ class OfflineBackend:
         deadline: Deadline,
     ) -> Findings:
         deadline.check("reconsidering")
+        from literature_review.llm.offline_appeal import appeal
+
         reading = self._reading(document)
         known = {(claim.sub_requirement, claim.start, claim.end) for claim in rejected}
         proposals: list[Proposal] = []
         for claim in rejected:
             deadline.check("reconsidering")
-            proposal = reading.appeal(claim, wanted[claim.sub_requirement], known)
+            proposal = appeal(reading, claim, wanted[claim.sub_requirement], known)
             if proposal is not None:
                 start = proposal.start or 0
                 known.add((proposal.sub_requirement, start, start + len(proposal.quote)))

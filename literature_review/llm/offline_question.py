@@ -9,15 +9,6 @@ from dataclasses import dataclass
 from literature_review.llm.offline.tokens import content, stems
 from literature_review.models import SubRequirement
 
-NAMED_AT, NAMED_WORDS = 0.5, 4
-"""Share of what was asked for that a passage must name, or so many words of it."""
-
-REST_AT, FIRM_REST_AT = 0.3, 0.6
-"""Share of the question's other words that a passage must name as well: one that gives no figure and names fewer than
-`ENOUGH_WORDS`, and one that is to be believed in a paper that seems to speak of something else."""
-
-ENOUGH_WORDS = 3
-
 WHOLE_AT = 0.6
 """Share of the keywords that a passage must name to answer in whole."""
 
@@ -31,14 +22,13 @@ _MOST_NAMED = 5
 @dataclass(frozen=True)
 class Asked:
     """`question` and `keywords` are for the engine. `words`: (as written, stem) of what a passage should name;
-    `phrases`: stems of each keyword, or of each word where there are no keywords; `rest`: stems of the other words."""
+    `phrases`: stems of each keyword, or of each word where there are no keywords."""
 
     question: str
     keywords: tuple[str, ...]
     by_keywords: bool
     words: tuple[tuple[str, str], ...]
     phrases: tuple[frozenset[str], ...]
-    rest: frozenset[str]
 
     @classmethod
     def of(cls, sub: SubRequirement) -> Asked:
@@ -47,42 +37,17 @@ class Asked:
         phrases = [frozenset(content(stems(keyword))) for keyword in sub.keywords]
         if not sub.keywords:
             phrases = [frozenset((stem,)) for _, stem in words]
-        rest = frozenset(content(stems(sub.text))).difference(*phrases)
-        return cls(question, keywords, bool(sub.keywords), words, tuple(filter(None, phrases)), rest)
+        return cls(question, keywords, bool(sub.keywords), words, tuple(filter(None, phrases)))
 
     def share(self, present: Collection[str]) -> float:
         """How much of what was asked for these stems name, 0 to 1; 1 where nothing can be named."""
         shares = [len(phrase.intersection(present)) / len(phrase) for phrase in self.phrases]
         return sum(shares) / len(shares) if shares else 1.0
 
-    def names_enough(self, present: Collection[str]) -> bool:
-        """Half of the keywords; without keywords, two words and a quarter of them."""
-        named = self.named(present)
-        if named >= NAMED_WORDS or not self.phrases:
-            return True
-        if self.by_keywords or len(self.words) < ENOUGH_WORDS:
-            return self.share(present) >= NAMED_AT
-        return named >= 2 and self.share(present) >= NAMED_AT / 2
-
     def names_whole(self, present: Collection[str]) -> bool:
         """Whether most of the keywords are named, each at least by half; True where there are none."""
         named = [2 * len(phrase.intersection(present)) >= len(phrase) for phrase in self.phrases]
         return not self.by_keywords or not named or sum(named) >= WHOLE_AT * len(named)
-
-    def names_the_rest(self, present: Collection[str], firmly: bool) -> bool:
-        """Whether enough of the question's other words are named beside the keywords: none are needed by a passage
-        that gives a figure (`firmly`) or names several words."""
-        if firmly or self.named(present) >= ENOUGH_WORDS:
-            return True
-        return len(self.rest.intersection(present)) >= REST_AT * len(self.rest)
-
-    def names_firmly(self, present: Collection[str]) -> bool:
-        """Whether half of the keywords and most of the question's other words are named."""
-        return (
-            bool(self.rest)
-            and self.share(present) >= NAMED_AT
-            and len(self.rest.intersection(present)) >= FIRM_REST_AT * len(self.rest)
-        )
 
     def named(self, present: Collection[str]) -> int:
         return sum(stem in present for _, stem in self.words)

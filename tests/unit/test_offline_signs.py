@@ -51,22 +51,6 @@ def test_own_findings_are_told_from_others(role: str, sentence: str, own: bool) 
     assert signs.in_own_findings(role, sentence) is own
 
 
-@pytest.mark.parametrize(
-    ("span", "way"),
-    [
-        ("Pain was significantly lower in the drug group (p = 0.01).", "decrease"),
-        ("Scores increased more with the drug than with placebo (P < 0.001).", "increase"),
-        ("There was no significant difference between the groups (p = 0.45).", "no difference"),
-        ("Pain was similar in both groups.", "no difference"),
-        ("Pain was lower, but not significantly (p = 0.20).", "no difference"),
-        ("Forty patients were seen.", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_the_direction_of_an_effect(span: str, way: str) -> None:
-    assert scores.direction(span) == way
-
-
 def test_direct_evidence_scores_above_plans_and_citations() -> None:
     told = scores.directness("Pain was lower with the drug (p = 0.01).", "results")
     planned = scores.directness("Pain will be measured.", "methods")
@@ -96,4 +80,3 @@ def test_every_score_is_a_share_with_a_reason(span: str, role: str) -> None:
     ):
         assert 0.0 <= score.value <= 1.0
         assert score.reason
-    assert scores.direction(span) in ("increase", "decrease", "no difference", "unknown")

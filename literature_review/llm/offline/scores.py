@@ -1,4 +1,4 @@
-"""Scores of a passage from the text's own signs, each from 0 to 1, and the direction of an effect.
+"""Scores of a passage from the text's own signs, each from 0 to 1.
 
 Advisory: a judge may show and weigh them; none of them alone approves a claim.
 """
@@ -9,55 +9,6 @@ import re
 from typing import NamedTuple
 
 from .signs import CITES, HYPOTHESISES, MENTIONS, NEGATES, PLANS, REPORTS, in_own_findings, reading
-from .tokens import stem_set, stems
-
-INCREASE, DECREASE, NO_DIFFERENCE, UNKNOWN = "increase", "decrease", "no difference", "unknown"
-
-_UP = stem_set(
-    "higher increase increased increases greater more larger longer rose elevated raised improved"
-    " improve improvement better"
-    " superior gain gained exceeded faster enhanced highest favoured favored benefit"
-)
-_DOWN = stem_set(
-    "lower decrease decreased decreases reduced reduce reduction less fewer smaller shorter fell"
-    " declined decline worse worsened"
-    " inferior loss lost dropped slower lowest attenuated diminished prevented"
-)
-_NONE = re.compile(
-    r"\b(?:no|not|neither|nor|without|non|lack of|failed to)\b[^.;]{0,60}\b(?:differ\w*|significan\w*"
-    r"|effect\w*|change\w*|increase\w*|"
-    r"decrease\w*|reduc\w*|improve\w*|association|benefit\w*|alter\w*|affect\w*)|\b(?:similar|comparable"
-    r"|unchanged|equal|equivalent|"
-    r"the same|identical|non-?significant\w*|nonsignificant\w*|insignificant\w*)\b|\bdid not\b|\bNS\b",
-    re.IGNORECASE,
-)
-_P_VALUE = re.compile(r"\b[pP]\s?-?(?:values?)?\s?(?P<sign>[<>=\u2264\u2265])\s?(?P<value>0?[.,\u00b7]\d+)")
-
-
-def _not_significant(span: str) -> int:
-    """p-values above 0.05 less those below it."""
-    balance = 0
-    for found in _P_VALUE.finditer(span):
-        value = float(found["value"].replace(",", ".").replace("\u00b7", "."))
-        balance += 1 if (value > 0.05 if found["sign"] != ">" else value >= 0.05) else -1
-    return balance
-
-
-def direction(span: str) -> str:
-    """The direction that a passage gives its outcome: "increase", "decrease", "no difference" or "unknown".
-
-    By its words alone, so that "reduced improvement" may mislead it; "unknown" where no sign or as many of one as of
-    the other is found.
-    """
-    balance = _not_significant(span)
-    none = len(_NONE.findall(span)) + max(0, balance)
-    words = stems(span)
-    up, down = sum(word in _UP for word in words), sum(word in _DOWN for word in words)
-    if none and (balance >= 0 or none > up + down):
-        return NO_DIFFERENCE
-    if up == down:
-        return UNKNOWN
-    return INCREASE if up > down else DECREASE
 
 
 class Score(NamedTuple):
