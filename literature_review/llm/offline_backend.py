@@ -1,11 +1,12 @@
 """The offline back end: reads like a reviewer with the embedded evidence engine. No network, no cost, the same
 answer every time.
 
-    find_claims   engine ranks the sentences per sub-requirement -> best ones proposed, next ones turned down
-    judge         five scores, and what the sentence does (reports, plans, cites ...) -> verdict with its reason
-    reconsider    the sentences around a rejected claim, and other passages -> those that the judge would approve
+    find_claims   engine ranks the sentences per sub-requirement -> likely ones proposed, next ones turned down
+    judge         what the sentence does (reports, plans, cites ...), the fitted chance that it answers, five scores
+                  -> verdict with its reason
+    reconsider    the sentences around a rejected claim, or that say the same -> one that the judge would approve
 
-Scores, each 0 to 1, weighted by `review.score_weights`: relevance (engine's score of the passage), directness (how
+Scores, each 0 to 1, weighted by `review.score_weights`: relevance (the chance that it answers), directness (how
 much of what was asked for the passage names), strength (statistics, own findings), recency (year of the paper),
 reproducibility (what a reader would need to do it again). The direction of an effect is advisory.
 """
