@@ -90,7 +90,8 @@ from tests.faults.kernel_tasks import process
 if __name__ == "__main__":
     checkpoint = CheckpointManagerV2("c.json")
     coordinator = ParallelPipelineCoordinator(1, checkpoint_manager=checkpoint)
-    coordinator.process_papers_parallel(["ok", "sleep:mark"], process, use_threads=False)
+    for result in coordinator.iter_papers_parallel(["ok", "sleep:mark"], process, use_threads=False):
+        open("yielded", "w").close()
 """
 
 
@@ -102,7 +103,7 @@ def test_a_holder_that_dies_while_its_pool_lives_holds_the_checkpoint_no_longer(
     )
     mark = tmp_path / "mark"
     deadline = time.monotonic() + 30
-    while not (mark.exists() and mark.read_text()):
+    while not (mark.exists() and mark.read_text() and (tmp_path / "yielded").exists()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     worker = int(mark.read_text())
