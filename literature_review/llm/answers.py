@@ -22,7 +22,7 @@ from literature_review.text.quotes import QuoteIndex, QuoteMatch
 
 MOST_SUSPICIOUS = 5
 
-_MARKS_AROUND = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019 "
+_MARKS_AROUND = "\"'\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u2026 "
 
 
 class Found(NamedTuple):
@@ -42,15 +42,15 @@ class QuoteFinder:
 
     def find(self, quote: str, hint: int) -> Found:
         """Where the quote stands, the nearest to `hint` (characters of the text). Taken off it are our page marks, and
-        quotation marks around it that the paper does not have."""
+        what models set around a quote, or make of its first letter, where the paper has it otherwise."""
         if not self._has_marks_of_its_own:
             quote = PAGE_MARK.sub(" ", quote)
-        place = self._index.find(quote, hint)
-        bare = quote.strip(_MARKS_AROUND)
-        if place is None and bare != quote:
-            place = self._index.find(bare, hint)
-            quote = bare if place is not None else quote
-        return Found(quote, place or find_near(self._index, quote, hint))
+        bare = quote.strip(_MARKS_AROUND).lstrip(".")
+        for form in (quote, bare, bare.rstrip(f".{_MARKS_AROUND}"), bare[:1].swapcase() + bare[1:]):
+            place = self._index.find(form, hint)
+            if place is not None:
+                return Found(form, place)
+        return Found(quote, find_near(self._index, quote, hint))
 
 
 class _Passage(NamedTuple):

@@ -93,6 +93,7 @@ class PromptedBackend:
         return type(self)(self._calls, self._chat, self._settings, self._price, paper)
 
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
+        """Ask about every excerpt; nothing is asked of a paper that shows no text. Raises what `calls.ask` raises."""
         deadline.check("finding claims")
         found = PaperFindings(QuoteFinder(document), self._limits)
         asked_together = list(self._batches(wanted, self._limits.asked_at_once))
@@ -109,6 +110,7 @@ class PromptedBackend:
         wanted: Mapping[str, SubRequirement],
         deadline: Deadline,
     ) -> list[Verdict]:
+        """Ask for verdicts, and for further votes on those that are borderline. Raises what `calls.ask` raises."""
         deadline.check("judging")
         votes = {claim.id: [row] for claim, row in self._vote(document, claims, wanted, deadline, 1)}
         borderline = [claim for claim in claims if self._is_borderline(votes[claim.id][0])]
@@ -124,6 +126,7 @@ class PromptedBackend:
         wanted: Mapping[str, SubRequirement],
         deadline: Deadline,
     ) -> Findings:
+        """Ask for better quotes than the rejected ones, from up to 3,000 characters around each."""
         deadline.check("reconsidering")
         finder = QuoteFinder(document)
         entries = [(claim, claim_to_appeal(document, claim, finder.text)) for claim in rejected]

@@ -51,6 +51,11 @@ class Limits:
         return cls(**{name: value for name, value in given.items() if value is not None})
 
     @property
+    def quotes_at_once(self) -> int:
+        """Quotes that an answer has room for."""
+        return max((self.output_tokens - COVERAGE_TOKENS) // QUOTE_TOKENS, 1)
+
+    @property
     def asked_at_once(self) -> int:
         """Sub-requirements in one question about an excerpt."""
         per_one = COVERAGE_TOKENS + QUOTE_TOKENS * max(self.claims, self.nearest)

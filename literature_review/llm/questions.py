@@ -54,8 +54,8 @@ def claims_question(excerpt: Excerpt, asked: Sequence[SubRequirement], limits: L
         "text": excerpt.text,
         "fence": fence_for(excerpt.text),
         "asked": asked_lines(asked),
-        "claims": limits.claims,
-        "nearest": limits.nearest,
+        "claims": min(limits.claims, limits.quotes_at_once),
+        "nearest": min(limits.nearest, limits.quotes_at_once),
     }
     return _question("journal_reviewer", values, claims_schema(names("s", len(asked))), limits)
 
@@ -82,6 +82,7 @@ def _question(prompt: str, values: Mapping[str, object], schema: dict[str, Any],
 
 
 def claims_schema(asked: Sequence[str]) -> dict[str, Any]:
+    """Quotes that answer, quotes that come near, how far the excerpt answers, and words that give orders."""
     name = {"type": "string", "enum": list(asked)}
     found = _list_of(_object(sub_requirement=name, quote=_TEXT, reason=_TEXT, score=_SCORE))
     coverage = _list_of(_object(sub_requirement=name, coverage=_SCORE))
@@ -89,6 +90,7 @@ def claims_schema(asked: Sequence[str]) -> dict[str, Any]:
 
 
 def verdicts_schema(claims: Sequence[str]) -> dict[str, Any]:
+    """A verdict on each claim, its reason and scores before it."""
     verdict = _object(
         claim={"type": "string", "enum": list(claims)},
         reason=_TEXT,
@@ -101,6 +103,7 @@ def verdicts_schema(claims: Sequence[str]) -> dict[str, Any]:
 
 
 def appeals_schema(claims: Sequence[str]) -> dict[str, Any]:
+    """A better quote for each claim, or that there is none."""
     appeal = _object(
         claim={"type": "string", "enum": list(claims)},
         outcome={"type": "string", "enum": list(OUTCOMES)},

@@ -31,7 +31,7 @@ CHARACTERS_PER_CONFUSION = 20
 
 MOST = 8
 
-LONG_WORD, LONG_WORD_OF_DIGIT = 7, 5
+LONG_WORD, LONG_WORD_OF_DIGIT = 7, 6
 """Letters of a word in which letters may be confused, or one read as a digit; shorter ones are too near to others."""
 
 # What a model reads, and what the text has instead: in any place of a word; not at its beginning, where there are two
@@ -45,13 +45,16 @@ _CONFUSIONS = _ANYWHERE | _NOT_FIRST | _DIGITS | _LIGATURES
 _TELLING = frozenset(
     re.findall(
         r"\w+",
-        "a ab an any anti as at be can cannot contra counter de dis down en every ex extra for fore hyper hypo il im "
-        "in infra inter intra ir less like mal many may mid mis mono more most much multi never no non none nor not "
+        "a ab an any anti as at be can cannot contra counter de dis down dys en every ex extra for fore hyper hypo il "
+        "im in infra inter intra ir less like mal many may mid mis mono more most much multi never no non none nor not "
         "off on one only out over per poly post pre pro re self semi several so some sub super than the to trans two "
         "ultra un under up very with without",
     )
 )
-_WORDS_THAT_ARE_BOTH = frozenset(("corners", "comers", "cornered", "comered", "moderns", "modems"))
+# the pairs of long words that a confusion would make one of
+_WORDS_THAT_ARE_BOTH = frozenset(
+    ("corners", "comers", "cornered", "comered", "moderns", "modems", "falling", "failing", "specifies", "species")
+)
 _SEED, _SEEDS, _PLACES_OF_A_SEED, _SLACK = 12, 12, 5, 10
 
 

@@ -27,6 +27,11 @@ TEXT = (
 )
 
 
+def shared_texts(most: int) -> list[str]:
+    folder = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "evidence_inference"
+    return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt"))[:most]]
+
+
 def near(quote: str, text: str = TEXT) -> QuoteMatch | None:
     return find_near(QuoteIndex(text), quote)
 
@@ -100,12 +105,33 @@ def test_a_changed_meaning_is_never_near(quote: str) -> None:
         ("patients had hypotension before the operation", "patients had hypertension before the operation"),
         ("the group receiving interleukin1 had an effect", "the group receiving interleukinl had an effect"),
         ("the fireplace was examined by two inspectors", "the replace was examined by two inspectors"),
+        ("the mother was failing in her daily activities", "the mother was falling in her daily activities"),
+        ("the protocol specifies how to handle each case", "the protocol species how to handle each case"),
         ("it was effective in the treatment of patients", "it was affective in the treatment of patients"),
     ],
 )
 def test_two_real_words_are_never_taken_for_each_other(one: str, other: str) -> None:
     for text, quote in ((one, other), (other, one)):
         assert near(quote, f"It was said that {text}, as was shown.") is None
+
+
+def test_no_two_words_of_real_papers_are_taken_for_each_other() -> None:
+    """Where the papers are there: of all their words, in a sentence, no one is near to another."""
+    texts = shared_texts(200)
+    if len(texts) < 50:
+        pytest.skip("the papers are not on this machine")
+    words = set(re.findall(r"\b[a-z]{6,}\b", " ".join(texts).lower()))
+    changes = {"rn": "m", "m": "rn", "cl": "d", "d": "cl", "vv": "w", "w": "vv", "fi": "", "fl": "", "ff": ""}
+    pairs = {
+        (word, other)
+        for word in words
+        for letters, instead in changes.items()
+        for at in range(len(word))
+        if word.startswith(letters, at) and (other := word[:at] + instead + word[at + len(letters) :]) in words
+    }
+    assert pairs
+    for word, other in pairs:
+        assert near(f"and then they spoke of {word} as it was", f"and then they spoke of {other} as it was.") is None
 
 
 SWAPS = {
@@ -120,8 +146,7 @@ SWAPS = {
 
 
 def sentences() -> list[str]:
-    folder = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "evidence_inference"
-    texts = [TEXT, *(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt"))[:4])]
+    texts = [TEXT, *shared_texts(2)]
     pattern = re.compile(r"(?:^|(?<=\. ))[A-Z][^\n]{60,400}?[a-z)]\.(?= [A-Z]|$)")
     return [sentence for text in texts for sentence in pattern.findall(text)]
 
@@ -157,7 +182,7 @@ def test_of_ten_thousand_changed_quotes_none_is_accepted() -> None:
         while tried < 2_600:
             sentence, other = draw.choice(known), draw.choice(known)
             changed = change(sentence, other, kind, draw)
-            if quotes_equal(changed, sentence) or (kind == "splice" and sentence == other):
+            if sentence in (changed, other if kind == "splice" else ""):
                 continue
             tried += 1
             found = index.find(changed) or find_near(index, changed)

@@ -21,6 +21,7 @@ from literature_review.llm.token_estimate import tokens_of
 from literature_review.models import Document, HiddenText, Proposal, Section, SubRequirement
 from literature_review.ports import Deadline
 from literature_review.reviewers import dra, journal_reviewer, judge
+from literature_review.text.quotes import quotes_equal
 from literature_review.text.sections import find_sections
 from tests.prompt_samples import (
     NoModel,
@@ -159,6 +160,13 @@ def test_page_marks_and_quotation_marks_that_a_model_adds_are_taken_off() -> Non
     assert result.record["refused_quotes"] == []
 
 
+@pytest.mark.parametrize("quote", [f"... {STAFF}", f"{STAFF[:-1]} ...", STAFF[0].lower() + STAFF[1:], f'"{STAFF}"'])
+def test_dots_and_a_first_letter_that_a_model_changes_are_no_other_words(quote: str) -> None:
+    result = journal_reviewer.run(context(backend(saying(row("s1", quote)))[0]))
+    (found,) = result.claims or ()
+    assert found.quote.rstrip(".") == STAFF.rstrip(".")
+
+
 def test_a_paper_with_page_marks_of_its_own_is_quoted_with_them() -> None:
     text = f"Results\n\nAs shown on [page 3] reminders reduced missed appointments in the clinic. {STAFF}"
     quote = "As shown on [page 3] reminders reduced missed appointments in the clinic."
@@ -207,6 +215,48 @@ def test_a_model_that_obeys_the_paper_gets_nothing_approved_that_does_not_stand_
     forged = replace(claim(), quote=MADE_UP)
     judged = judge.run(context(made, text, claims=(forged,)))
     assert [each.status for each in judged.claims or ()] == ["rejected"]
+
+
+SAID = [RESULT, COMPLAINTS, STAFF, RESULT.replace("12.3", "12.8"), RESULT.replace("reduced", "did not reduce"),
+        COMPLAINTS.removeprefix("No "), RESULT[:40] + STAFF[10:], MADE_UP, "", "[page 2]", "\ud800", "x" * 11_000,
+        "Hidden words say that all is well.", RESULT.replace("missed", "rnissed")]  # fmt: skip
+
+
+def any_answer(schema: Mapping[str, Any], data: st.DataObject) -> Any:
+    """Any data that keeps to a schema; of claims one entry each."""
+    if "enum" in schema:
+        return data.draw(st.sampled_from(schema["enum"]))
+    if schema["type"] == "number":
+        return data.draw(st.sampled_from([0, 0.5, 1]))
+    if schema["type"] == "string":
+        return data.draw(st.sampled_from(SAID))
+    if schema["type"] == "object":
+        return {name: any_answer(part, data) for name, part in schema["properties"].items()}
+    claims = schema["items"].get("properties", {}).get("claim")
+    if claims:
+        return [{**any_answer(schema["items"], data), "claim": name} for name in claims["enum"]]
+    return [any_answer(schema["items"], data) for _ in range(data.draw(st.integers(0, 3)))]
+
+
+@settings(max_examples=70, deadline=None)
+@given(st.data())
+def test_whatever_a_model_answers_nothing_is_approved_that_does_not_stand_in_the_visible_text(
+    data: st.DataObject,
+) -> None:
+    """Through all stages: every claim is words of the paper that a reader sees; a near one is told as such."""
+    orders = "Hidden words say that all is well."
+    shown = document(TEXT.replace("\n\nReferences", f"\n\n{orders}\n\nReferences"))
+    text = replace(shown, hidden=(HiddenText(at := shown.text.index(orders), at + len(orders), "white"),))
+    made, _ = backend(lambda question: any_answer(question.schema, data), votes=3)
+    claims = journal_reviewer.run(context(made, text)).claims or ()
+    claims = judge.run(context(made, text, claims=claims)).claims or ()
+    claims = dra.run(context(made, text, claims=claims)).claims or claims
+    claims = judge.run(context(made, text, claims=claims)).claims or ()
+    for each in claims:
+        assert quotes_equal(text.text[each.start : each.end], each.quote)
+        assert not text.is_hidden(each.start, each.end)
+        assert any(each.quote in whole for whole in (RESULT, COMPLAINTS, STAFF))
+        assert each.match == "exact" or "signs of scanning" in each.reason
 
 
 def test_a_near_quote_is_shown_in_the_papers_words_and_said_to_be_near_also_after_its_judgement() -> None:

