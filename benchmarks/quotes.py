@@ -1,10 +1,12 @@
 """The quote check against changed and faithful quotes, side by side with simpler checks.
 
-    python -m benchmarks.quotes [--data FOLDER] [--sentences 2500]
+    python benchmarks/quotes.py [--data FOLDER] [--papers FOLDER] [--sentences 2500]
 
 Sentences of real papers and contracts are set anew (broken at other places, with ligatures, typographic marks, over a
 page break): all must be found, at their place. And they are changed (a number, a sign, a negation, a comparison, a
-word, two sentences spliced): none may be found. Prints one table; exit code 1 where the quote check is wrong once.
+word, two sentences spliced): none may be found. Sentences of PDFs, as their pages break them (columns, hyphens, page
+breaks), are quoted on one line with broken words joined: all must be found, and one over a page break on both pages.
+Prints one table; exit code 1 where the quote check is wrong once.
 
 Peers: the plain `in`, `in` with white space folded, and the rule of a comparable project, that 80 % of a quote's words
 occur somewhere in the text.
@@ -21,9 +23,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from literature_review.text.quotes import QuoteIndex, quotes_equal, refusal_of_length
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from literature_review.documents import read_document
+from literature_review.errors import UnreadablePaperError
+from literature_review.llm.offline.sentences import split_sentences
+from literature_review.models import Document
+from literature_review.text.quotes import QuoteIndex, refusal_of_length
 
 DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+PAPERS = DATA.parent / "papers"
 AROUND = 1_500  # characters of the text on each side of a sentence that is set anew
 
 Mutation = Callable[[str, random.Random], str]
@@ -92,7 +101,7 @@ def other_number(words: str, rng: random.Random) -> str:
 
 
 def moved_point(words: str, rng: random.Random) -> str:
-    return _one(r"\d\.\d", words, rng, lambda number: number.replace(".", rng.choice(("", ",", " . ", "\u00b7"))))
+    return _one(r"\d\.\d", words, rng, lambda number: number.replace(".", rng.choice(("", ",", "\u00b7"))))
 
 
 def lost_sign(words: str, rng: random.Random) -> str:
@@ -197,14 +206,41 @@ def cases(text: str, rng: random.Random, most: int) -> Iterator[tuple[str, bool,
             yield kind + ", text", True, before + anew + after, words, len(before)
         for kind, function in CHANGED.items():
             changed = function(words, rng)
-            if changed and not quotes_equal(changed, words):
+            if changed:
                 yield kind, False, before + words + after, changed, len(before)
         joined = spliced(text, spans, at)
         if joined not in " ".join(text.split()):  # by chance it may be a sentence that stands there
             yield "spliced", False, before + words + after, joined, len(before)
 
 
-def measure(folder: Path, wanted: int) -> bool:
+def pdfs(folder: Path) -> Iterator[Document]:
+    """The PDFs below a folder that can be read."""
+    for path in sorted(folder.rglob("*.pdf")):
+        try:
+            yield read_document(path)
+        except UnreadablePaperError as error:
+            print(f"({path.name} left out: {error})")
+
+
+def typeset(document: Document) -> dict[str, list[int]]:
+    """Kind -> [quotes, wrong] for the sentences of a PDF, each quoted on one line."""
+    index, seen = QuoteIndex(document.text), {"as typeset": [0, 0], "as typeset, over a page": [0, 0]}
+    for start, end in split_sentences(document.text):
+        words = document.text[start:end]
+        quote = " ".join(re.sub(r"(?<=[^\W\d_])-\s*\n\s*(?=[a-z])", "", words).split())
+        whole = words[0].isupper() and words[-1] in ".!?"
+        if not whole or not 40 <= len(quote) <= 400 or refusal_of_length(quote):
+            continue
+        pages = document.page_at(start), document.page_at(end - 1)
+        match = index.find(quote, start)
+        right = match is not None and (document.page_at(match.start), document.page_at(match.end - 1)) == pages
+        row = seen["as typeset" if pages[0] == pages[1] else "as typeset, over a page"]
+        row[0] += 1
+        row[1] += not right
+    return seen
+
+
+def measure(folder: Path, papers: Path, wanted: int) -> bool:
     """Print the table; True where the quote check was right each time."""
     rng = random.Random(20_25)
     sources = texts(folder)
@@ -221,6 +257,10 @@ def measure(folder: Path, wanted: int) -> bool:
             row[1] += not right
             for column, peer in enumerate(PEERS, 2):
                 row[column] += peer.accepts(around, quote) != faithful
+    for document in pdfs(papers):
+        for kind, counts in typeset(document).items():
+            row = tried.setdefault((True, kind), [0] * (2 + len(PEERS)))
+            row[0], row[1] = row[0] + counts[0], row[1] + counts[1]
     _print(tried, spent)
     return not any(row[1] for row in tried.values())
 
@@ -241,10 +281,10 @@ def _print(tried: dict[tuple[bool, str], list[int]], spent: float) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("-v",action="store_true")
+    parser.add_argument("--papers", type=Path, default=PAPERS)
     parser.add_argument("--sentences", type=int, default=2_500)
     arguments = parser.parse_args(argv)
-    return 0 if measure(arguments.data, arguments.sentences) else 1
+    return 0 if measure(arguments.data, arguments.papers, arguments.sentences) else 1
 
 
 if __name__ == "__main__":

@@ -82,10 +82,10 @@ _NUMBERING = re.compile(r"^(?:(?:section|chapter|part)\s+)?(?:\d{1,2}(?:\.\d{1,2
 _PREFIX = re.compile(r"^(TITLE|ABSTRACT|BODY)\b[.:]?\s*")
 _NOT_LETTERS = re.compile(r"[^a-z ]+")
 _INLINE = re.compile(
-    r"(abstract|background|introduction|objectives?|aims?|purpose|design|setting|(?:materials and "
+    r"[*_]{0,3}(abstract|background|introduction|objectives?|aims?|purpose|design|setting|(?:materials and "
     r"|patients and )?methods"
     r"|results|findings|conclusions?|discussion|interpretation|trial registration|funding|keywords|key words)"
-    r"(?::|\.|\s?[\u2014\u2013-]\s)\s?(?=\S)",
+    r"(?::|\.|\s?[\u2014\u2013-]\s)[*_]{0,3}\s?(?=\S)",
     re.IGNORECASE,
 )
 _WORDY_KIND = (

@@ -16,9 +16,14 @@ Span = tuple[int, int]
 LONGEST_SENTENCE = 1_000
 """Characters; what is longer is cut at white space."""
 
+LONGEST_LABEL = 40
+"""Characters of a label in bold or italics (Markdown) that begins a sentence."""
+
+_EMPHASIS = frozenset("*_")
+
 _END = re.compile(
     r"[.!?;\n\u3002\uff01\uff1f\uff1b\u061f\u06d4\u0964](?:"
-    r"(?<=[.!?])(?:['\"\u2019\u201d)\]]{0,3}(?:\[[\d,\u2013 -]{1,20}\])?\s{1,40}(?=['\"\u2018\u201c(\[]?[^\Wa-z_])"
+    r"(?<=[.!?])(?:['\"\u2019\u201d)\]*_]{0,3}(?:\[[\d,\u2013 -]{1,20}\])?\s{1,40}(?=['\"\u2018\u201c(\[*_]{0,2}[^\Wa-z_])"
     r"|[)\]]?(?=[A-Z][a-z]+ [a-z]))"
     r"|(?<=[\n\u061f\u06d4\u0964])\s*"
     r"|(?<=[\u3002\uff01\uff1f\uff1b])['\"\u2019\u201d\u300d\u300f)]{0,3}"
@@ -84,6 +89,7 @@ _OPENER = re.compile(
 )
 _ITEM = re.compile(r"(?:[\u2022\u2023\u25aa\u25cf*\u2013\u2014-]|\(?[a-zA-Z0-9ivx]{1,4}[.)])\s")
 _CELL = re.compile(r"[\d\W_]*(?:[^\W\d_]{1,3}[\d\W_]+)*[^\W\d_]{0,2}$")
+_HYPHENS = frozenset("-\xad\u2010\u2013")
 _CLOSERS = frozenset(".!?:;\u3002\uff01\uff1f\u061f\u06d4")
 
 
@@ -110,6 +116,8 @@ def _abbreviates(text: str, start: int, at: int) -> str:
 
 def _is_stop(text: str, start: int, at: int, after: int) -> bool:
     """Whether the full stop at `at` ends the sentence begun at `start`."""
+    if text[start] in _EMPHASIS and text[at + 1 : at + 2] == text[start] and at - start < LONGEST_LABEL:
+        return False  # `**Methods.** We sent ...`: a label belongs to what it heads
     word = _abbreviates(text, start, at)
     if word:
         return len(word) == 1 and bool(_OPENER.match(text, after))
@@ -123,6 +131,8 @@ def _goes_on(text: str, start: int, at: int, after: int, width: int) -> bool:
     last, first = text[at - 1], text[after]
     if last in _CLOSERS and last not in ":;":
         return last == "." and first.islower() and bool(_abbreviates(text, start, at - 1))
+    if last in _HYPHENS and first.isalnum() and text[at - 2].isalnum():
+        return True  # a word or a range that is broken at the line's end
     if _ITEM.match(text, after):
         return False
     if not width:

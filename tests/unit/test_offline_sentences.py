@@ -1,0 +1,47 @@
+"""Where sentences begin and end."""
+
+from __future__ import annotations
+
+import pytest
+
+from literature_review.llm.offline import EvidenceIndex
+from literature_review.llm.offline.sentences import split_sentences
+
+
+def pieces(text: str) -> list[str]:
+    return [text[start:end] for start, end in split_sentences(text)]
+
+
+@pytest.mark.parametrize("dash", ["-", "\u2010", "\xad", "\u2013"])
+def test_a_word_that_is_broken_at_a_line_s_end_is_not_cut_in_a_short_text(dash: str) -> None:
+    text = f"Nine com{dash}\nplained of pain. All went home."
+    assert pieces(text) == [f"Nine com{dash}\nplained of pain.", "All went home."]
+
+
+def test_a_range_that_is_broken_at_a_line_s_end_is_not_cut() -> None:
+    assert pieces("Pages 123\u2013\n126 tell of it.") == ["Pages 123\u2013\n126 tell of it."]
+
+
+def test_a_list_s_items_are_cut_at_their_marks() -> None:
+    assert pieces("It has:\n- one item here\n- another item here") == ["It has:", "- one item here", "- another item here"]
+
+
+ABSTRACT = (
+    "# On reminders\n\n## Abstract\n\n**Background.** Reminders are sent everywhere. **Methods:** We asked 612 patients."
+    " **Results.** One in ten found them annoying (p = 0.03). *Conclusions.* Fewer would do.\n\n## Methods\n\nWe asked."
+    "\n\n## Results\n\nNo more.\n"
+)
+
+
+def test_labels_in_bold_or_italics_begin_a_sentence_each() -> None:
+    assert [piece for piece in pieces(ABSTRACT) if piece[0] == "*"] == [
+        "**Background.** Reminders are sent everywhere.",
+        "**Methods:** We asked 612 patients.",
+        "**Results.** One in ten found them annoying (p = 0.03).",
+        "*Conclusions.* Fewer would do.",
+    ]
+
+
+def test_labels_in_bold_or_italics_tell_the_role_of_their_sentence() -> None:
+    roles = [s.role for s in EvidenceIndex(ABSTRACT).sentences if ABSTRACT[s.start] == "*"]
+    assert roles == ["introduction", "methods", "results", "conclusion"]
