@@ -23,11 +23,12 @@ def test_a_range_that_is_broken_at_a_line_s_end_is_not_cut() -> None:
 
 
 def test_a_list_s_items_are_cut_at_their_marks() -> None:
-    assert pieces("It has:\n- one item here\n- another item here") == ["It has:", "- one item here", "- another item here"]
+    lines = ["It has:", "- one item here", "- another item here"]
+    assert pieces("\n".join(lines)) == lines
 
 
 ABSTRACT = (
-    "# On reminders\n\n## Abstract\n\n**Background.** Reminders are sent everywhere. **Methods:** We asked 612 patients."
+    "# Reminders\n\n## Abstract\n\n**Background.** Reminders are sent everywhere. **Methods:** We asked 612 patients."
     " **Results.** One in ten found them annoying (p = 0.03). *Conclusions.* Fewer would do.\n\n## Methods\n\nWe asked."
     "\n\n## Results\n\nNo more.\n"
 )
