@@ -8,7 +8,6 @@ process imports this module.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -25,34 +24,29 @@ _LEAST_CHANGES = 3
 _MOST_CROSSED = 2
 _CROSSING_SHARE = 0.05
 _WIDEST_TEXT = 5_000  # points
-_SAMPLED_TEXTS = 9
+_SAMPLED_TEXTS = 16
+_MOSTLY = 5  # times as much text as runs the way that the page is shown
+_WORD_OR_BLANK = re.compile("[^ ]+| +")
 _RUN = re.compile(f"[{_RIGHT_TO_LEFT}]+(?: +[{_RIGHT_TO_LEFT}]+)*")
 
 
 def wrong_turn(quads: Sequence[float], rotation: int) -> int | None:
     """The rotation (quarter turns) in which the page's lines run from left to right, where it is not shown so.
 
-    `quads`: the corners of its texts, eight numbers each, of which a few are looked at; `rotation`: the quarter turns
+    `quads`: the corners of its texts, eight numbers each, of which some are looked at; `rotation`: the quarter turns
     by which the page is shown turned. PDFium orders lines as they are shown: where they run downwards, it gives the
-    last line first."""
+    last line first. A page that has lines of both kinds (a table turned sideways beside text) stays as it is."""
     step = 8 * max(len(quads) // 8 // _SAMPLED_TEXTS, 1)
-    turns = [_quarter(*quads[at : at + 4]) for at in range(0, len(quads), step)]
-    if not {*turns} - {rotation % 4, None}:
-        return None
-    known = Counter(turn for turn in turns if turn is not None)
-    turn = known.most_common(1)[0][0] if known else rotation
-    return turn if turn != rotation % 4 else None
-
-
-def _quarter(left: float, bottom: float, right: float, end: float) -> int | None:
-    """How many quarter turns against the clock a line from the first point to the second is turned; None for a
-    blank."""
-    across, up = right - left, end - bottom
-    if across == up == 0:
-        return None
-    if abs(across) >= abs(up):
-        return 0 if across > 0 else 2
-    return 1 if up > 0 else 3
+    lengths = [0.0] * 4
+    for at in range(0, len(quads), step):
+        across, up = quads[at + 2] - quads[at], quads[at + 3] - quads[at + 1]
+        if abs(across) >= abs(up):
+            lengths[0 if across > 0 else 2] += abs(across)
+        else:
+            lengths[1 if up > 0 else 3] += abs(up)
+    longest = max(lengths)
+    turn = lengths.index(longest)
+    return turn if turn != rotation % 4 and longest > _MOSTLY * lengths[rotation % 4] else None
 
 
 def in_reading_order(text_page: int, count: int, text: str, middle: float, may_be_right_to_left: bool) -> str:
@@ -180,16 +174,26 @@ def _logical(text_page: int, count: int, text: str) -> str:
 def logical_run(run: str, boxes: list[Box]) -> str:
     """A right-to-left run in logical order, from the place of each of its characters.
 
-    Characters of one box are the letters of one glyph, which PDFium turned round: they are turned back. Glyphs
-    that run from left to right are turned as a whole."""
+    Characters of one box are the letters of one glyph, which PDFium turned round: they are turned back. A word
+    whose glyphs run from left to right is turned as a whole, and so is a run whose words do."""
+    words = [(found.group(), boxes[found.start() : found.end()]) for found in _WORD_OR_BLANK.finditer(run)]
+    lefts = [min(box[0] for box in places) for word, places in words if not word.isspace()]
+    turned = [_logical_word(word, places) for word, places in words]
+    return "".join(reversed(turned) if _rises(lefts) else turned)
+
+
+def _logical_word(word: str, boxes: list[Box]) -> str:
     clusters: list[list[int]] = []
     for at, box in enumerate(boxes):
         if clusters and boxes[clusters[-1][0]] == box:
             clusters[-1].append(at)
         else:
             clusters.append([at])
-    lefts = [boxes[cluster[0]][0] for cluster in clusters]
-    rising = sum(after > before for before, after in pairwise(lefts))
-    if rising > (len(lefts) - 1) / 2:
+    if _rises([boxes[cluster[0]][0] for cluster in clusters]):
         clusters.reverse()
-    return "".join(run[at] for cluster in clusters for at in reversed(cluster))
+    return "".join(word[at] for cluster in clusters for at in reversed(cluster))
+
+
+def _rises(lefts: list[float]) -> bool:
+    """True where most steps go to the right."""
+    return sum(after > before for before, after in pairwise(lefts)) > (len(lefts) - 1) / 2

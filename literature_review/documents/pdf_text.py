@@ -28,7 +28,8 @@ _LIGATURES = {
 }  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff\uffff\ud800-\udfff]")
 _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
-_LINE_END_HYPHEN = re.compile("-\n(?=[^\\W\\d_])")
+_LINE_END_HYPHEN = re.compile("-\n(?=[^\\W_])")
+_NO_SECOND_HALF = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "o", "e"))
 _WORD = re.compile(r"\n?([^\W_]*)")
 _LONGEST_WORD = 60
 _PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
@@ -56,21 +57,32 @@ def clean(text: str) -> str:
     while " \n" in text:
         text = text.replace(" \n", "\n")
     text = _LONE_STOP.sub("", text)
-    for hyphen in ("\u2010\n", "\xad\n"):
-        text = text.replace(hyphen, "-\n")
-    if "-\n" in text:
-        text = _LINE_END_HYPHEN.sub(_hyphen_or_dash, text)
-    if HYPHEN in text:
-        text = _join_broken_words(text)
     for dash, plain in _PLAIN_DASHES.items():
         text = text.replace(dash, plain)
+    if "-\n" in text:
+        text = _LINE_END_HYPHEN.sub(_hyphen_or_dash, text)
+    if "- " in text:
+        text = _mark_halves(text)
+    if HYPHEN in text:
+        text = _join_broken_words(text)
     return text
 
 
 def _hyphen_or_dash(match: re.Match[str]) -> str:
-    """A hyphen at a line's end breaks a word where a letter stands before it; else it is a dash."""
+    """A hyphen at a line's end breaks a word, or a range, right behind a letter or digit; else it is a dash."""
     before = match.string[match.start() - 1 : match.start()]
-    return HYPHEN if before.isalpha() else match.group()
+    return HYPHEN if before.isalnum() else match.group()
+
+
+def _mark_halves(text: str) -> str:
+    """The text with a hyphen and a blank between two halves of a word marked as a broken word (lines that are
+    turned sideways end so), where the whole word stands elsewhere in the text: "par- ticipants"."""
+    parts = text.split("- ")
+    halves = [(_last_word(one[-_LONGEST_WORD:]), _first_word(other[:_LONGEST_WORD])) for one, other in pairwise(parts)]
+    wanted = {a + b for a, b in halves if len(a) > 1 and len(b) > 1 and b.islower() and b not in _NO_SECOND_HALF}
+    known = wanted.intersection(word.strip(".,;:()") for word in text.split()) if wanted else wanted
+    marked = [HYPHEN if a + b in known and b not in _NO_SECOND_HALF else "- " for a, b in halves]
+    return "".join(part + mark for part, mark in zip(parts, [*marked, ""], strict=True))
 
 
 def without_marks(raw: str) -> str:

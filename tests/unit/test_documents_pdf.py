@@ -10,7 +10,7 @@ pytest.importorskip("pypdfium2")
 
 from literature_review.documents.outline import OutlineEntry, outline_sections
 from literature_review.documents.pdf import read_pdf
-from literature_review.documents.pdf_order import logical_run
+from literature_review.documents.pdf_order import logical_run, wrong_turn
 from literature_review.errors import UnreadablePaperError
 from literature_review.models import Document, Page
 from tests.pdf_factory import HOW_HIDDEN, Block, Heading, Hidden, Scan, make_pdf
@@ -230,6 +230,33 @@ def test_a_right_to_left_run_is_put_into_logical_order() -> None:
     steps = [(float(at), 0.0, at + 1.0, 9.0) for at in (30, 20, 10)]
     assert logical_run("אבג", steps) == "אבג"
     assert logical_run("גבא", steps[::-1]) == "אבג"
+
+
+def test_a_page_is_turned_only_where_nearly_all_its_text_is() -> None:
+    """A table that stands sideways beside upright text does not turn that text over, however many cells it has."""
+    upright, up, down = (0.0, 0.0, 90.0, 0.0), (0.0, 0.0, 0.0, 30.0), (0.0, 30.0, 0.0, 0.0)
+
+    def quads(*lines: tuple[float, ...]) -> list[float]:
+        return [number for line in lines for number in (*line, *line)]
+
+    assert wrong_turn(quads(*[up] * 9), 0) == 1
+    assert wrong_turn(quads(*[down] * 9), 0) == 3
+    assert wrong_turn(quads(*[up] * 9), 1) is None
+    assert wrong_turn(quads(*[up] * 9, *[upright] * 4), 0) is None
+    assert wrong_turn(quads(*[up] * 16, upright), 0) == 1
+    assert wrong_turn([], 2) is None
+
+
+def test_each_word_of_a_right_to_left_run_is_turned_by_itself() -> None:
+    """Programs that shape text draw one word from the left and the next from the right."""
+
+    def boxes(*lefts: int) -> list[tuple[float, float, float, float]]:
+        return [(float(left), 0.0, left + 8.0, 9.0) for left in lefts]
+
+    assert logical_run("גבא דה", boxes(70, 80, 90, 60, 50, 40)) == "אבג דה"
+    assert logical_run("גבא הד", boxes(70, 80, 90, 60, 40, 50)) == "אבג דה"
+    assert logical_run("הד גבא", boxes(40, 50, 60, 70, 80, 90)) == "אבג דה"
+    assert logical_run("א ב ג", boxes(90, 80, 70, 60, 50)) == "א ב ג"
 
 
 @has_papers

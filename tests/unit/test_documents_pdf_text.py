@@ -25,7 +25,12 @@ from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, clean
         ("wellknown is wellknown, well\ufffeknown", "wellknown is wellknown, wellknown"),
         ("self is made of supervised self\ufffesupervised", "self is made of supervised self-supervised"),
         ("ends with\ufffe", "ends with-"),
-        ("a range of 3-\n4 and – dash", "a range of 3-\n4 and – dash"),
+        ("a range of 3-\n4 and – dash", "a range of 3-4 and – dash"),
+        ("COVID-\r\n19 in a 10-\r\nfold rise", "COVID-19 in a 10-fold rise"),
+        ("minus -\n5 and a dash -\nthen", "minus -\n5 and a dash -\nthen"),
+        ("the participants, par- ticipants", "the participants, participants"),
+        ("pre- and post-operative, with andpost", "pre- and post-operative, with andpost"),
+        ("short- and long-term, shortand", "short- and long-term, shortand"),
     ],
 )
 def test_a_word_broken_at_a_line_s_end_is_whole_again(raw: str, cleaned: str) -> None:
