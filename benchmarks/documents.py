@@ -144,7 +144,7 @@ def by_pdftotext(path: str) -> list[str]:
 
 def readers() -> dict[str, Callable[[str], list[str]]]:
     """What is installed here: name -> path -> the text of each page."""
-    ways = {"directly": directly, "this reader": by_this_reader}
+    ways: dict[str, Callable[[str], list[str]]] = {"directly": directly, "this reader": by_this_reader}
     if find_spec("pypdf") is not None:
         ways["pypdf"] = by_pypdf
     if shutil.which("pdftotext"):
