@@ -14,9 +14,22 @@ import jsonschema
 from literature_review.errors import BackendError
 from literature_review.llm.chat import ModelAnswer, ModelQuestion
 from literature_review.llm.prompted_backend import PromptedBackend
+from literature_review.models import Document, Section
 from literature_review.ports import Deadline
+from literature_review.text.sections import find_sections
+from tests.review_samples import SHARED
 
 Teller = Callable[[ModelQuestion], Any]
+
+
+def trials(most: int) -> list[Document]:
+    """Real papers with their sections, where they are on this machine."""
+    found = []
+    for path in sorted((SHARED / "data" / "evidence_inference").glob("*.txt"))[:most]:
+        text = path.read_text(encoding="utf-8")
+        sections = tuple(Section(part.title, part.kind, part.start, part.end) for part in find_sections(text))
+        found.append(Document(text, (), sections))
+    return found
 
 
 class NoModel:

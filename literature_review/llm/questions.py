@@ -55,7 +55,7 @@ def claims_question(excerpt: Excerpt, asked: Sequence[SubRequirement], limits: L
         "fence": fence_for(excerpt.text),
         "asked": asked_lines(asked),
         "claims": min(limits.claims, limits.quotes_at_once),
-        "nearest": min(limits.nearest, limits.quotes_at_once),
+        "nearest": min(-(-limits.nearest // excerpt.of), limits.quotes_at_once),  # of all parts together enough
     }
     return _question("journal_reviewer", values, claims_schema(names("s", len(asked))), limits)
 

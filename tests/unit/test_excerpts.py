@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from literature_review.llm.excerpts import LEFT_OUT, excerpts_of, visible_text
 from literature_review.llm.token_estimate import QUARTERS, quarters_before, tokens_of
 from literature_review.models import Document, HiddenText, Page, Section
-from literature_review.text.sections import find_sections
+from tests.prompt_samples import trials
 
 SENTENCE = "Reminders reduced missed appointments from 20.1% to 12.3% in the clinic. "
 
@@ -179,14 +178,8 @@ def test_tokens_are_counted_by_script() -> None:
 
 def test_real_papers_fill_their_excerpts() -> None:
     """Where the papers are there: excerpts are few, so that a paper costs little more than its length."""
-    folder = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "evidence_inference"
-    papers = sorted(folder.glob("*.txt"))[:40]
+    papers = trials(40)
     if not papers:
         pytest.skip("the papers are not on this machine")
-    made = needed = 0.0
-    for path in papers:
-        text = path.read_text(encoding="utf-8")
-        sections = tuple(Section(s.title, s.kind, s.start, s.end) for s in find_sections(text))
-        made += len(excerpts_of(Document(text, (), sections), 2_000))
-        needed += tokens_of(text) / 2_000
-    assert made <= 1.5 * needed + len(papers)
+    made = sum(len(excerpts_of(paper, 2_000)) for paper in papers)
+    assert made <= 1.5 * sum(tokens_of(paper.text) for paper in papers) / 2_000 + len(papers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from literature_review.models import Document, HiddenText, Proposal, Section, Su
 from literature_review.ports import Deadline
 from literature_review.reviewers import dra, journal_reviewer, judge
 from literature_review.text.quotes import quotes_equal
-from literature_review.text.sections import find_sections
 from tests.prompt_samples import (
     NoModel,
     Teller,
@@ -34,6 +32,7 @@ from tests.prompt_samples import (
     fenced,
     honest,
     row,
+    trials,
     verdict,
 )
 from tests.stage_samples import (
@@ -459,16 +458,13 @@ def test_a_forecast_has_a_range_and_a_price_only_where_there_is_one() -> None:
 @pytest.mark.parametrize("budget", [1_000, 8_000])
 def test_the_forecast_of_excerpts_holds_on_real_papers(budget: int) -> None:
     """Where the papers are there: each within its range, and the sum within a tenth of the forecast."""
-    folder = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "evidence_inference"
-    papers = sorted(folder.glob("*.txt"))[:60]
+    papers = trials(60)
     if not papers:
         pytest.skip("the papers are not on this machine")
     made = expected = 0
-    for path in papers:
-        text = path.read_text(encoding="utf-8")
-        sections = tuple(Section(s.title, s.kind, s.start, s.end) for s in find_sections(text))
-        excerpts = len(excerpts_of(Document(text, (), sections), budget))
-        low, typical, high = excerpt_counts(len(text) / 4, budget)
+    for paper in papers:
+        excerpts = len(excerpts_of(paper, budget))
+        low, typical, high = excerpt_counts(len(paper.text) / 4, budget)
         assert low <= excerpts <= high
         made, expected = made + excerpts, expected + typical
     assert made == pytest.approx(expected, rel=0.1)

