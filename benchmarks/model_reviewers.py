@@ -17,7 +17,10 @@ from model_wire import Request
 
 ORDERS = re.compile(r"ignore (?:all |your |the |previous |earlier )*(?:instructions|rules|orders)", re.IGNORECASE)
 MADE_UP = "This treatment cured every patient without exception, and no side effect was ever seen (p < 0.001)."
-_FENCES = re.compile(r"^<<<BEGIN (\w+ \w+)>>>\n(.*?)\n<<<END \1>>>$", re.DOTALL | re.MULTILINE)
+# whatever the fences look like: two lines with the same long number in both
+_FENCES = re.compile(
+    r"^[^\n]*\b([0-9a-f]{16})\b[^\n]*\n(.*?)\n[^\n]*\b\1\b[^\n]*$", re.DOTALL | re.MULTILINE
+)
 _SENTENCE = re.compile(r"[A-Z][^.!?\n]{38,400}(?:\.\d[^.!?\n]*)*[.!?]")
 _WORD = re.compile(r"[a-z]{4,}")
 
@@ -116,8 +119,8 @@ class Answer:
 
     def _choice(self, options: list[Any], name: str, key: str) -> Any:
         good = [each for each in ("approve", "better_quote", "covered") if each in options]
-        if good and (self._generous or self._chance(name, key) % 4):
-            return good[0]
+        if good:
+            return good[0] if self._generous or self._chance(name, key) % 4 else options[-1]
         return options[self._chance(name, key) % len(options)]
 
     def _array(self, schema: Mapping[str, Any], name: str, key: str) -> list[Any]:

@@ -149,11 +149,11 @@ class ModelServer:
         self.requests.append(request)
         reply = self._reply(request)
         request.output_tokens = reply.output_tokens
-        await asyncio.sleep(self.latency + reply.delay)
         try:
-            return await self._send(request, reply, writer)
+            await asyncio.sleep(self.latency + reply.delay)
         finally:
-            request.ended = time.monotonic()
+            request.ended = time.monotonic()  # before the client can know of it
+        return await self._send(request, reply, writer)
 
     def _reply(self, request: Request) -> Reply:
         if not request.key_right:

@@ -12,7 +12,7 @@ SECRET_HEADERS = ("authorization", "x-goog-api-key")
 
 @dataclass
 class Request:
-    """One request. `at`, `ended`: monotonic seconds of its arrival (read whole) and of the end of its reply.
+    """One request. `at`, `ended`: monotonic seconds of its arrival (read whole) and of its reply.
 
     `wire`: gemini, openai, or empty for a path that neither has. `headers`: names in small letters, without the key;
     `key_right` says whether it was the right one. `status`: what was sent, 0 for nothing. Tokens are the server's

@@ -223,7 +223,7 @@ def _surname(name: str) -> str:
 def language_of(text: str) -> str:
     """The text's language as an ISO 639-1 code, by its script or by a vote of stop words; "" where unsure."""
     sample = text[:_LANGUAGE_CHARACTERS]
-    letters = sum(char.isalpha() for char in sample)
+    letters = sum(map(str.isalpha, sample))
     if letters < 40:
         return ""
     for code, script in _SCRIPTS:

@@ -19,6 +19,7 @@ BASE_URL = "https://generativelanguage.googleapis.com"
 API_VERSION = "v1beta"
 SHORTEST_SERVER_TIMEOUT = 10.0  # seconds; the API refuses a request that names less
 _COMPLETE = ("STOP", "FINISH_REASON_UNSPECIFIED")
+_CUT = ("MAX_TOKENS", "CONTINUATION")
 
 
 class GeminiModel:
@@ -92,6 +93,8 @@ class GeminiModel:
         if timeout is not None and timeout >= SHORTEST_SERVER_TIMEOUT:
             # an answer that nobody waits for any more need not be made, and is not paid for
             settings["http_options"] = {"headers": {"X-Server-Timeout": str(math.ceil(timeout))}}
+        if "automatic_continuation" in self._types.GenerateContentConfig.model_fields:
+            settings["automatic_continuation"] = False  # newer clients else ask again by themselves
         return self._types.GenerateContentConfig(
             system_instruction=sendable(question.system) or None,
             max_output_tokens=question.max_output_tokens,
@@ -125,4 +128,4 @@ def _finish(candidate: Any) -> str:
     if candidate is None:
         return "blocked"
     reason = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
-    return "complete" if reason in _COMPLETE else "cut" if reason == "MAX_TOKENS" else "blocked"
+    return "complete" if reason in _COMPLETE else "cut" if reason in _CUT else "blocked"

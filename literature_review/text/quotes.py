@@ -42,7 +42,8 @@ _ODD = re.compile(
     "|(?<=[A-Za-z])[\u2080-\u2089]+)"
     f"|[^\\x00-\\x7f][{_MARKS}]{{0,30}}|[\\x21-\\x7e][{_MARKS}]{{1,30}}|``|''|[`\\x00\\x02]"
 )
-_SPACING = re.compile("\\s*[-\u2014\u00ad]+\\s*|\\s+")
+# one blank between words stays as it is, and is not looked at
+_SPACING = re.compile("(?!(?<=[A-Za-z]) [A-Za-z])(?:\\s*[-\u2014\u00ad]+\\s*|\\s+)")
 _UNSEEN = re.compile(f"[\\s\u00ad\ufffe\x02{_INVISIBLE}]+$")
 _BROKEN_WORD = re.compile("([^\\W\\d_]{1,40})(?:[\u00ad\ufffe\x02]\\s*|[-\u2010]\\s*\\n\\s*)([^\\W\\d_]{1,40})")
 _NOT_SHOWN = re.compile(f"[\u00ad\ufffe\x02{_INVISIBLE}]")

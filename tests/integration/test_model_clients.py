@@ -155,6 +155,16 @@ def test_thoughts_are_no_part_of_geminis_answer(google: GeminiModel, server: Mod
     assert (answer.text, answer.input_tokens, answer.finish) == ("{}", None, "complete")
 
 
+def test_an_answer_that_wants_to_go_on_is_one_request(google: GeminiModel, server: ModelServer) -> None:
+    """Newer clients ask for the rest by themselves, unbooked and unpriced, unless told not to."""
+    server.answer = lambda request: Reply(
+        body='{"candidates": [{"content": {"parts": [{"text": "{"}]}, "finishReason": "CONTINUATION", '
+        '"continuationToken": "next"}]}'
+    )
+    assert google.ask(QUESTION, 5.0).finish == "cut"
+    assert len(server.requests) == 1
+
+
 def test_gemini_thinks_little_where_it_thinks(google: GeminiModel, server: ModelServer) -> None:
     google.ask(QUESTION, 5.0)
     settings = server.requests[0].body["generationConfig"]

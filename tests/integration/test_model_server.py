@@ -29,7 +29,7 @@ FIELDS: dict[str, Any] = {
     "sub_requirement": {"type": "string", "enum": ["S1", "S2", "S3", "S4"]},
     "quote": {"type": "string"},
     "score": {"type": "number", "minimum": 0, "maximum": 1},
-    "verdict": {"type": "string", "enum": ["reject", "approve"]},
+    "verdict": {"type": "string", "enum": ["approve", "reject"]},
     "votes": {"type": "integer", "minimum": 1, "maximum": 5},
     "sure": {"type": "boolean"},
 }
@@ -43,7 +43,7 @@ SCHEMA: dict[str, Any] = {
 
 def _question(paper: str = PAPER) -> Request:
     user = (
-        f"The paper:\n\n<<<BEGIN PAPER 0a1b>>>\n{paper}\n<<<END PAPER 0a1b>>>\n\n"
+        f"The paper:\n\n<paper-0a1b2c3d4e5f6071>\n{paper}\n</paper-0a1b2c3d4e5f6071>\n\n"
         "S1: missed appointments with reminders\nS2: cost of one reminder\nS3: adults enrolled\nS4: group"
     )
     return Request(1, 0.0, "/", user=user, schema=SCHEMA)
@@ -99,9 +99,12 @@ def test_an_inventive_reviewer_quotes_nothing_of_the_paper() -> None:
 @given(st.text())
 def test_what_is_fenced_is_the_paper(text: str) -> None:
     """Also fenced JSON, whose texts are the paper's; without a fence it is the whole prompt."""
-    assert fenced_text(f"a\n<<<BEGIN PAPER 1f>>>\nx{text}\n<<<END PAPER 1f>>>\nb").startswith("x")
-    fenced = json.dumps([{"around": f"x{text}", "n": 1}])
-    assert fenced_text(f"a\n<<<BEGIN CLAIMS 1f>>>\n{fenced}\n<<<END CLAIMS 1f>>>\nb") == f"x{text}"
+    number = "0a1b2c3d4e5f6071"
+    for fences in (("<<<BEGIN PAPER {}>>>", "<<<END PAPER {}>>>"), ("<paper-{}>", "</paper-{}>")):
+        begin, end = (fence.format(number) for fence in fences)
+        assert fenced_text(f"Rules.\n\n{begin}\nx{text}\n{end}\n\n- s1: more") == f"x{text}"
+        fenced = json.dumps([{"around": f"x{text}", "n": 1}])
+        assert fenced_text(f"a\n{begin}\n{fenced}\n{end}\nb") == f"x{text}"
     assert fenced_text("no fence") == "no fence"
 
 
