@@ -77,7 +77,8 @@ class Case:
 
     @classmethod
     def make(cls, folder: Path, papers: int, workers: int, settings: Mapping[str, Any], ordering: int = 0) -> Case:
-        """`settings`: of the configuration, above those here; `ordering`: how many of the papers give orders."""
+        """Write it all. `settings`: of the configuration, above those here; `ordering`: how many of the papers give
+        orders."""
         (folder / "papers").mkdir(parents=True)
         for number in range(papers):
             text = paper_text(number, ordering=number < ordering)
@@ -143,6 +144,7 @@ class Ledger:
 
     @classmethod
     def read(cls, case: Case) -> Ledger:
+        """As it is on disk now; all zero where there is none yet."""
         path = case.output / "answers.db"
         if not path.exists():
             return cls()

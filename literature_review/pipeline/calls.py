@@ -29,6 +29,7 @@ from literature_review.pipeline.waiting import FOREVER, WaitingLine
 from literature_review.ports import Deadline, Log
 
 T = TypeVar("T")
+LONGEST_WAY = 1.0  # seconds from the moment that a call is let go to its arrival at the provider
 _OURS = (StageTimeoutError, BudgetSpentError)  # they say nothing of the server, and no further attempt can help
 
 
@@ -46,6 +47,17 @@ def request_bucket(quota: Quota, **time_of_tests: Any) -> SimpleQuotaManager:
     return SimpleQuotaManager(rate=refill, per_seconds=quota.per_seconds, burst=burst, **time_of_tests)
 
 
+def arrival_window(quota: Quota, clock: Callable[[], float]) -> TokenWindow:
+    """The same limit where the provider sees the calls: the bucket counts when they are let go, and between that and
+    their arrival lie a flush of the ledger, a connection and other threads, so that calls let go one after the other
+    can arrive together. Here a call counts until `per_seconds` after it may have arrived last: a second, or a tenth of
+    the window where that is less, after it was let go.
+    """
+    calls = max(float(int(quota.rate)), 1.0)
+    seconds = quota.per_seconds / min(quota.rate, 1.0)
+    return TokenWindow(calls, seconds + min(LONGEST_WAY, seconds / 10), clock=clock)
+
+
 @dataclass
 class _Call(Generic[T]):
     """One call on its way, and what its present attempt holds: leave of the breaker."""
@@ -56,7 +68,7 @@ class _Call(Generic[T]):
     used: Callable[[T], float] | None
     attempts: int = 0
     admission: Admission | None = None
-    waited_for_tokens: bool = False
+    waited_for_room: bool = False
     has_its_day: bool = False
 
 
@@ -100,6 +112,7 @@ class CallGate:
         self._window: TokenWindow | None = None
         if quota is not None and quota.tokens_per_minute is not None:
             self._window = TokenWindow(quota.tokens_per_minute, clock=self._clock)
+        self._arrivals = arrival_window(quota, self._clock) if quota is not None else None
         self._held_until = 0.0
         self._spent: str = ""
         self._calls = self._retries = self._throttled = 0
@@ -190,19 +203,24 @@ class CallGate:
         held = self._held_until - self._clock()
         if held > 0:
             return held
-        tokens_in = self._window.seconds_until(call.tokens) if self._window is not None else 0.0
-        if tokens_in > 0:
-            self._throttled += not call.waited_for_tokens
-            call.waited_for_tokens = True
-            return tokens_in
+        room_in = max((window.seconds_until(amount) for window, amount in self._windows(call)), default=0.0)
+        if room_in > 0:
+            self._throttled += not call.waited_for_room
+            call.waited_for_room = True
+            return room_in
         if self._breaker is not None:
             call.admission = self._breaker.try_enter()
             if call.admission is None:
                 return max(self._breaker.seconds_left(), 1e-6)
         self._places.begin()
-        if self._window is not None:
-            self._window.begin(call.tokens)
+        for window, amount in self._windows(call):
+            window.begin(amount)
         return None
+
+    def _windows(self, call: _Call[Any]) -> list[tuple[TokenWindow, float]]:
+        """The limits that hold in every window, each with what the call takes of it."""
+        both = ((self._window, call.tokens), (self._arrivals, 1.0))
+        return [(window, amount) for window, amount in both if window is not None]
 
     def _take_day(self, call: _Call[Any]) -> None:
         """One of the day's calls; what an attempt took that was not made after all is the next one's."""
@@ -231,14 +249,16 @@ class CallGate:
         call.has_its_day = False
         with self._line.change():
             self._calls += 1
+            if self._arrivals is not None:
+                self._arrivals.end(1.0, 1.0)
 
     def _withdraw(self, call: _Call[Any]) -> None:
         if call.admission is not None:
             call.admission.cancelled()
         with self._line.change():
             self._places.end()
-            if self._window is not None:
-                self._window.withdraw(call.tokens)
+            for window, amount in self._windows(call):
+                window.withdraw(amount)
 
     def _leave(self, call: _Call[Any], taken: float, error: BaseException | None) -> None:
         """The attempt is over: what it took is charged, what it says of the server is heeded."""
