@@ -12,7 +12,7 @@ from typing import Any
 
 from literature_review import __version__
 from literature_review.config import load_config
-from literature_review.errors import ConfigError, ProtocolError, UsageError
+from literature_review.errors import ConfigError, ProtocolError, StoreError, UsageError
 from literature_review.pipeline.orchestrator_v2 import CheckpointError
 from literature_review.pipeline.parts import RunOptions
 from literature_review.pipeline.run import PipelineOrchestrator
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
         return ended.code if isinstance(ended.code, int) else EXIT_USAGE
     except (ConfigError, ProtocolError) as error:
         return _refuse(log, error.problems)
-    except (UsageError, CheckpointError) as error:
+    except (UsageError, CheckpointError, StoreError) as error:
         return _refuse(log, [str(error)])
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

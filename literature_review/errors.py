@@ -10,7 +10,7 @@ ReviewError                     whatever this project raises on purpose
 |-- StageTimeoutError           a stage passed its deadline; transient (a TimeoutError too)
 |-- BackendError                a model's answer cannot be used
 |   `-- BudgetSpentError        the run's budget or quota is spent; the run stops and can be resumed
-`-- StoreError                  a database or a history file is damaged or too new; nothing was changed
+`-- StoreError                  a database or a history file cannot be used; nothing was changed
 """
 
 from __future__ import annotations
@@ -78,4 +78,5 @@ class BudgetSpentError(BackendError):
 
 
 class StoreError(ReviewError):
-    """A database or history file that is damaged, foreign or of a newer version. It was left untouched."""
+    """A database or history file that is damaged, foreign, of a newer version, in use or not to be written. What it
+    held is untouched."""

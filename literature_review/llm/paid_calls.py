@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,8 +54,12 @@ class PaidCalls:
     answered from there, without a call. Equal questions at the same time cost one call. `budget_usd`: the most that
     the calls in `book` may cost in all, whatever the number of runs; None is no limit.
 
+    Where an answer cannot be kept, nothing more is paid for until it can: what is lost in the worst case, where the
+    process ends before that, are the calls that were under way.
+
     A model without a price gets a warning, and its cost is not known. Raises UsageError where there is a budget then,
-    and MissingExtraError where jsonschema is not installed: both before anything is paid.
+    MissingExtraError where jsonschema is not installed, and StoreError for a book that cannot be used: all before
+    anything is paid.
     """
 
     def __init__(
@@ -71,7 +76,7 @@ class PaidCalls:
         self._price = prices.price(model.model)
         if self._price is None:
             _say_without_price(model.model, budget_usd, log)
-        self._budget = Budget(budget_usd, book.spent_usd() if budget_usd is not None else 0.0, book.path)
+        self._budget = Budget(budget_usd, book.spent_usd(), book.path)
         self._changed = threading.Condition()  # guards all below
         self._in_flight: set[str] = set()
         self._unsaved: dict[str, _Paid] = {}
@@ -88,8 +93,8 @@ class PaidCalls:
         and `paper`.
 
         Raises BackendError for an answer that stays malformed or cut, or was blocked; BudgetSpentError where a call
-        could pass the budget; StageTimeoutError when the deadline passes; StoreError or OSError where the answer
-        cannot be kept (a later `ask` keeps it without another call); and what the gate raises for a call that fails.
+        could pass the budget; StageTimeoutError when the deadline passes; StoreError where the book cannot be read
+        or written; and what the gate raises for a call that fails.
         """
         asked, requests, was_cut = question, 1, False
         while True:
@@ -126,14 +131,14 @@ class PaidCalls:
         return self._book.costs()
 
     def close(self) -> None:
-        """Give connections and the file back. What was paid for is on disk already, or is tried once more here: raises
-        StoreError or OSError where it cannot be kept."""
+        """Give connections and the file back. What was paid for is on disk already; what could not be kept is tried
+        once more, and told where it is lost."""
         self._model.close()
         try:
-            for paid in list(self._unsaved.values()):
-                self._keep(paid)
-        finally:
-            self._book.close()
+            self._keep_unsaved()
+        except StoreError as error:
+            self._log.error(f"{len(self._unsaved)} answers that were paid for are lost: {error}")
+        self._book.close()
 
     def _put(self, question: ModelQuestion, stage: str, paper: str) -> PaidQuestion:
         model = self._model
@@ -170,9 +175,12 @@ class PaidCalls:
             self._budget.check(most.usd or 0.0)  # sooner than after a wait for quota
 
         def attempt(timeout: float | None) -> ModelAnswer:
-            # an answer that could not be kept is kept now, instead of being paid for again
-            paid = self._unsaved.get(asked.key) or self._request(asked, most, timeout, deadline)
-            return self._keep(paid)
+            if self._unsaved:
+                self._keep_unsaved()
+                kept = self._book.find(asked.key)
+                if kept is not None:
+                    return kept
+            return self._keep(self._request(asked, most, timeout, deadline))
 
         return self._gate.call(attempt, deadline, tokens=most.tokens, used=lambda answer: _used(answer, most.tokens))
 
@@ -181,7 +189,8 @@ class PaidCalls:
         room = self._budget.reserve(most.usd or 0.0, deadline)
         cost: float | None = 0.0
         try:
-            call = self._book.begin(asked, self._price, most.usd)
+            with self._writing():
+                call = self._book.begin(asked, self._price, most.usd)
             try:
                 answer = _with_plain_tokens(self._model.ask(asked.question, deadline.remaining(at_most=timeout)))
             except BaseException as error:
@@ -190,16 +199,37 @@ class PaidCalls:
                 self._book_failure(call, outcome, error)
                 raise
             cost = self._usd_of(answer)
-            paid = self._unsaved[asked.key] = _Paid(asked, call, answer, cost)
+            paid = _Paid(asked, call, answer, cost)
             self._count(paid)
             return paid
         finally:  # what may have been billed without our seeing it counts at its estimate
             room.settle((most.usd or 0.0) if cost is None else cost)
 
     def _keep(self, paid: _Paid) -> ModelAnswer:
-        kept = self._book.answered(paid.call, paid.asked, paid.answer, paid.usd)
-        del self._unsaved[paid.asked.key]
+        try:
+            with self._writing():
+                kept = self._book.answered(paid.call, paid.asked, paid.answer, paid.usd)
+        except BaseException:
+            self._unsaved[paid.asked.key] = paid
+            raise
+        self._unsaved.pop(paid.asked.key, None)
         return kept
+
+    def _keep_unsaved(self) -> None:
+        """Keep what could not be kept before. Raises StoreError where it still cannot."""
+        for paid in list(self._unsaved.values()):
+            self._keep(paid)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Says of a disk that fails what it means here."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{self._book.path} cannot be written ({error.strerror or error}), so nothing more is paid for: make "
+                f"room or mend the disk, then go on with --resume"
+            ) from error
 
     def _book_failure(self, call: int, outcome: str, error: BaseException) -> None:
         try:

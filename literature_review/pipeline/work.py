@@ -181,7 +181,7 @@ class PaperWork:
             result = self._run(paper, stage, results)
             if stage.name != "judge" and _pending(result) and "judge" in earlier:
                 result = self._judge_again(paper, stage, result, results)
-        except BudgetSpentError as error:
+        except (BudgetSpentError, StoreError) as error:  # no paper's fault: every other would meet it
             self._state.stop_for(error)
             raise
         except Exception as error:  # a stage may raise anything; it is recorded and raised again

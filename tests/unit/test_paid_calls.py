@@ -288,9 +288,9 @@ def test_a_question_that_the_filters_refused_unread_costs_nothing(paid: Paid) ->
 
 
 class TornBook(PaidBook):
-    """A book whose disk is full while `full`."""
+    """A book whose disk is full while `full`; with `only_answers` it has room for intents."""
 
-    full = False
+    full = only_answers = False
 
     def answered(self, *arguments: Any) -> ModelAnswer:
         if self.full:
@@ -298,13 +298,13 @@ class TornBook(PaidBook):
         return super().answered(*arguments)
 
     def begin(self, *arguments: Any) -> int:
-        if self.full:
+        if self.full and not self.only_answers:
             raise OSError(28, "No space left on device")
         return super().begin(*arguments)
 
 
-def torn(paid: Paid, model: ScriptedModel) -> tuple[Any, TornBook]:
-    calls = paid(model)
+def torn(paid: Paid, model: ScriptedModel, **named: Any) -> tuple[Any, TornBook]:
+    calls = paid(model, **named)
     book = TornBook(calls._book.path)
     calls._book = book
     return calls, book
@@ -314,7 +314,7 @@ def test_without_room_for_the_intent_no_call_is_made(paid: Paid) -> None:
     model = ScriptedModel()
     calls, book = torn(paid, model)
     book.full = True
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StoreError, match=r"answers\.db cannot be written \(No space left on device\)"):
         calls.ask(question(), "judge", "a.pdf", Deadline())
     assert model.asked == []
 
@@ -328,7 +328,7 @@ def test_an_answer_that_cannot_be_kept_is_not_used_and_not_paid_for_again(paid: 
     model = ScriptedModel(fill)
     calls, book = torn(paid, model)
     for _ in range(2):
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(StoreError, match=r"answers\.db cannot be written \(No space left on device\)"):
             calls.ask(question(), "judge", "a.pdf", Deadline())
     assert ledger(tmp_path, "ended_at, outcome") == [(None, None)]
     book.full = False
@@ -337,19 +337,48 @@ def test_an_answer_that_cannot_be_kept_is_not_used_and_not_paid_for_again(paid: 
     assert ledger(tmp_path, "outcome") == [("answered",)]
 
 
-def test_closing_keeps_what_was_paid_for_and_could_not_be_kept_before(paid: Paid, tmp_path: Path) -> None:
-    def fill(asked: ModelQuestion) -> ModelAnswer:
-        book.full = True
-        return GOOD
-
-    model = ScriptedModel(fill)
+def test_while_an_answer_cannot_be_kept_nothing_more_is_paid_for(paid: Paid, tmp_path: Path) -> None:
+    """A disk with room for intents but not for answers: one call is made, not one for each question."""
+    model = ScriptedModel()
     calls, book = torn(paid, model)
-    with pytest.raises(OSError, match="No space"):
+    book.only_answers = book.full = True
+    for number in range(5):
+        with pytest.raises(StoreError, match="cannot be written"):
+            calls.ask(question(f"{number}?"), "judge", "a.pdf", Deadline())
+    assert len(model.asked) == 1
+    book.full = False
+    for number in range(5):
+        calls.ask(question(f"{number}?"), "judge", "a.pdf", Deadline())
+    assert len(model.asked) == 5
+    assert len(kept(tmp_path)) == 5
+
+
+def test_closing_keeps_what_was_paid_for_and_could_not_be_kept_before(paid: Paid, tmp_path: Path) -> None:
+    calls, book = torn(paid, model := ScriptedModel())
+    book.only_answers = book.full = True
+    with pytest.raises(StoreError, match="cannot be written"):
         calls.ask(question(), "judge", "a.pdf", Deadline())
     book.full = False
     calls.close()
     assert model.closed
     assert [row["text"] for row in kept(tmp_path)] == [GOOD.text]
+
+
+def test_closing_says_what_is_lost(paid: Paid) -> None:
+    log = KeptLog()
+    calls, book = torn(paid, ScriptedModel(), log=log)
+    book.only_answers = book.full = True
+    with pytest.raises(StoreError, match="cannot be written"):
+        calls.ask(question(), "judge", "a.pdf", Deadline())
+    calls.close()
+    (line,) = [text for level, text in log.lines if level == "error"]
+    assert line.startswith("1 answers that were paid for are lost: ")
+
+
+def test_a_book_that_cannot_be_used_is_told_before_anything_is_paid(paid: Paid, tmp_path: Path) -> None:
+    (tmp_path / "answers.db").write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError, match=r"answers\.db is damaged"):
+        paid(ScriptedModel())
 
 
 # --- the ledger
