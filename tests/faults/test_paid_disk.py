@@ -34,7 +34,7 @@ def test_a_disk_that_is_full_stops_the_run_and_fails_no_paper(
     def full(self: PaidBook, *arguments: Any) -> ModelAnswer:
         raise OSError(28, "No space left on device", self.path)
 
-    features = {"v2_features": {"enable_parallel": parallel, "max_workers": 2}}
+    features: dict[str, Any] = {"v2_features": {"enable_parallel": parallel, "max_workers": 2}}
     with monkeypatch.context() as patched:
         patched.setattr(PaidBook, "answered", full)
         stopped = run(tmp_path, monkeypatch, **features)
