@@ -126,8 +126,12 @@ class References(Protocol):
         """`own` with what the paper's entry says in its place, each field with the file that it came from."""
         ...
 
-    def left_over(self) -> Sequence[str]:
-        """A line for each entry that none of the papers asked about was, and for each paper with several."""
+    def without_paper(self) -> Sequence[str]:
+        """A line for each entry that none of the papers asked about was: reports that were not retrieved."""
+        ...
+
+    def doubled(self) -> Sequence[str]:
+        """A line for each paper asked about that several entries speak of in different words."""
         ...
 
 

@@ -87,14 +87,17 @@ class ReferenceLibrary:
             sources={**own.sources, **sources},
         )
 
-    def left_over(self) -> list[str]:
-        """A line for each paper with several entries that differ, and for each entry without a paper, as far as
-        papers were asked about."""
+    def without_paper(self) -> list[str]:
+        """A line for each entry without a paper, as far as papers were asked about."""
         with self._lock:
             matched = {at for found in (*self._found.values(), *self._by_file.values()) for at in found}
-            doubled = [self._doubled[paper] for paper in sorted(self._doubled)]
         lone = [entry for at, entry in enumerate(self._entries) if at not in matched]
-        return doubled + [f"{_place(entry)}: no paper is the one that it names: {_called(entry)}" for entry in lone]
+        return [f"{_place(entry)}: no paper is the one that it names: {_called(entry)}" for entry in lone]
+
+    def doubled(self) -> list[str]:
+        """A line for each paper with several entries that differ, as far as papers were asked about."""
+        with self._lock:
+            return [self._doubled[paper] for paper in sorted(self._doubled)]
 
     def _read(self, files: Sequence[tuple[str, str]]) -> None:
         missing = {name: package for name, _ in files if (package := missing_package(name))}

@@ -15,11 +15,11 @@ from literature_review.pipeline.costs import costs_of, spent_in_run
 from literature_review.pipeline.forecast import spoken_usd
 from literature_review.pipeline.parts import PapersFound
 from literature_review.pipeline.progress import spoken_seconds
+from literature_review.pipeline.references_told import tell_entries
 from literature_review.pipeline.run_forecast import tell_forecast
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.work import PaperWork
 
-LINES_TOLD = 50
 EXIT_CODES = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
@@ -54,7 +54,11 @@ def _references_used(found: PapersFound) -> dict[str, list[str]]:
     if found.references is None:
         return {}
     used = [name for name, count in found.references.used.items() if count]
-    return {"reference_files": used, "references_left_over": list(found.references.left_over())}
+    return {
+        "reference_files": used,
+        "entries_without_paper": list(found.references.without_paper()),
+        "papers_with_several_entries": list(found.references.doubled()),
+    }
 
 
 def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: str, seconds: float) -> RunResult:
@@ -105,11 +109,8 @@ def tell_summary(state: RunState, found: PapersFound, result: RunResult) -> None
         f"{result.quota['throttled']:.0f} throttled; cost: {cost}; time: {spoken_seconds(result.seconds)}"
     )
     _tell_costs(state, result)
-    left_over = found.references.left_over() if found.references is not None and result.status == "completed" else ()
-    for line in left_over[:LINES_TOLD]:
-        log.warning(line)
-    if len(left_over) > LINES_TOLD:
-        log.warning(f"{len(left_over) - LINES_TOLD} more such entries are named in the JSON report")
+    if result.status == "completed":
+        tell_entries(log, found)
     for name, why in result.failures.items():
         log.error(f"Failed: {name}: {why}")
     for what, path in result.outputs.items():

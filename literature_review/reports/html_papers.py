@@ -29,6 +29,7 @@ def screening(view: ReportView) -> str:
         "screening",
         "Screening",
         _flow(view),
+        _part("Excluded, by reason", _by_criterion(view)),
         _part("Excluded", _excluded(view)),
         _part("Not read or not assessed", _unread(view), "unread"),
         _part("Duplicates, counted once", _duplicates(view)),
@@ -43,14 +44,19 @@ def _part(title: str, body: str, anchor: str = "") -> str:
 
 
 def _flow(view: ReportView) -> str:
+    """The steps of a PRISMA 2020 flow diagram, each with what was left out on the way to it."""
     total = view.total
-    unread = [(total(state), state.replace("_", " ")) for state in _UNREAD]
+    lost = total("entries_without_paper")
+    unread = [(lost, "not retrieved")] + [(total(state), state.replace("_", " ")) for state in _UNREAD]
     screened = total("reviewed") + total("excluded")
+    copies = total("duplicate")
+    unique = total("papers") - copies + lost
+    files = count(lost, "of them an entry", "of them entries")
     steps = (
-        (total("papers"), "found", ""),
-        (total("papers") - total("duplicate"), "unique", _less([(total("duplicate"), "duplicate")])),
-        (screened, "read and screened", _less(unread)),
-        (total("reviewed"), "reviewed", _less([(total("excluded"), "excluded")]) + _by_criterion(view)),
+        (total("papers") + lost, "identified", f"{files} without a file" if lost else ""),
+        (unique, "unique", _less([(copies, "duplicate" if copies == 1 else "duplicates")])),
+        (screened, "assessed for eligibility", _less(unread)),
+        (total("reviewed"), "included", _less([(total("excluded"), "excluded, with reasons")])),
     )
     items = "".join(
         f'<li><b>{number:,}</b> {words}<span class="less">{less}</span></li>' for number, words, less in steps
@@ -64,9 +70,13 @@ def _less(parts: Sequence[tuple[int, str]]) -> str:
 
 
 def _by_criterion(view: ReportView) -> str:
-    counts = view.totals.get("excluded_by") or {}
-    named = [f"{shown(criterion, 30)}: {int(number):,}" for criterion, number in list(counts.items())[:20]]
-    return f" ({', '.join(named)})" if named else ""
+    """How many papers each criterion excluded, most first."""
+    counts = {str(name): int(number) for name, number in (view.totals.get("excluded_by") or {}).items()}
+    rows = [
+        (f"<b>{shown(name, 40)}</b>", shown(view.criteria.get(name, ""), 240), f"{counts[name]:,}")
+        for name in sorted(counts, key=lambda name: (-counts[name], name))[:LISTED]
+    ]
+    return table("Excluded papers by criterion", ("Criterion", "What it asks", "Papers"), rows) if rows else ""
 
 
 def _limited(papers: Sequence[Record]) -> tuple[Sequence[Record], str]:

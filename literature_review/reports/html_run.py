@@ -17,11 +17,13 @@ _NAMES = {
 }  # fmt: skip
 _LISTS = {
     "worked": "paper worked on", "reused": "paper reused", "ignored_files": "file ignored",
-    "reference_files": "reference file used", "references_left_over": "reference entry in question",
+    "reference_files": "reference file used", "entries_without_paper": "entry without a paper",
+    "papers_with_several_entries": "paper with several entries",
 }  # fmt: skip
 _PLURALS = {
     "worked": "papers worked on", "reused": "papers reused", "ignored_files": "files ignored",
-    "reference_files": "reference files used", "references_left_over": "reference entries in question",
+    "reference_files": "reference files used", "entries_without_paper": "entries without a paper",
+    "papers_with_several_entries": "papers with several entries",
 }  # fmt: skip
 
 

@@ -112,10 +112,13 @@ class ReportView:
 
     @cached_property
     def criteria(self) -> dict[str, str]:
-        """Id of a screening criterion -> its text."""
+        """Id of a screening criterion -> its text; the years and languages asked for stand under these names."""
         screening = self.protocol.get("screening") or {}
+        years = " to ".join(map(str, screening.get("years") or ()))
+        languages = ", ".join(map(str, screening.get("languages") or ()))
+        given = {"years": f"Published from {years}" if years else "", "languages": f"Written in: {languages}"}
         criteria = [*(screening.get("include") or ()), *(screening.get("exclude") or ())]
-        return {criterion["id"]: criterion.get("text", "") for criterion in criteria}
+        return given | {criterion["id"]: criterion.get("text", "") for criterion in criteria}
 
 
 def _rows(questions: Sequence[Record]) -> list[Row]:

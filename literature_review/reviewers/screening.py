@@ -5,7 +5,8 @@ paper costs nothing.
     exclude: its words stand where a paper says what it is: title, abstract, methods  then excluded
 
 A criterion's keywords are alternatives; one without keywords is met by a sentence that holds most of the content
-words of its text. A paper that only speaks of other work ("unlike earlier meta-analyses") does not meet an
+words of its text (in Chinese, Japanese and Korean: pairs of signs). One that names nothing to look for decides nothing,
+and the record says so. A paper that only speaks of other work ("unlike earlier meta-analyses") does not meet an
 exclusion. What is unknown (a year, a language) excludes nobody.
 """
 
@@ -41,7 +42,9 @@ _SMALL_WORDS = frozenset(
     )
 )
 _WORD = re.compile(r"[^\W_]+")
-_SENTENCE = re.compile(r"[^.!?\n]+(?:\n(?![ \t]*\n)[^.!?\n]+)*")
+_GAP = re.compile(r"[\s\u2010-\u2015-]+")
+_WORDS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese, Korean signs
+_SENTENCE = re.compile(r"[^.!?\n。！？]+(?:\n(?![ \t]*\n)[^.!?\n。！？]+)*")
 
 Range = tuple[int, int]
 
@@ -55,17 +58,27 @@ def screen(document: Document, bibliography: Bibliography, screening: Screening)
         found = _find(document, criterion, front_only=True)
         if found is not None:
             return _excluded(document, criterion.id, f"meets the exclusion criterion: {criterion.text}", found)
-    nearest: list[str] = []
+    met: list[str] = []
     for criterion in screening.include:
+        if _names_nothing(criterion):
+            continue
         found = _find(document, criterion, front_only=False)
         if found is None:
             return _not_met(document, criterion)
-        nearest.append(criterion.id)
-    return ScreeningDecision(included=True, reason=_why_included(bibliography, screening, nearest))
+        met.append(criterion.id)
+    return ScreeningDecision(included=True, reason=_why_included(bibliography, screening, met))
+
+
+def _names_nothing(criterion: Criterion) -> bool:
+    """True where neither keywords nor text hold a word that could be looked for."""
+    return not any(map(_parts, criterion.keywords)) and not _content_words(criterion.text)
 
 
 def _why_included(bibliography: Bibliography, screening: Screening, met: Sequence[str]) -> str:
     notes = [f"meets {', '.join(met)}"] if met else []
+    empty = [one.id for one in (*screening.include, *screening.exclude) if _names_nothing(one)]
+    if empty:
+        notes.append(f"{', '.join(empty)} names nothing to look for")
     if screening.years and bibliography.year is None:
         notes.append("its year is not known")
     if screening.languages and not bibliography.language:
@@ -109,7 +122,7 @@ def _excluded(document: Document, criterion: str, reason: str, found: Range | No
 def _find(document: Document, criterion: Criterion, front_only: bool) -> Range | None:
     """The sentence that meets the criterion, or None."""
     for low, high in _ranges(document, front_only):
-        if criterion.keywords:
+        if any(map(_parts, criterion.keywords)):
             found = _keyword_sentence(document, criterion.keywords, low, high, front_only)
         else:
             share = SHARE_TO_EXCLUDE if front_only else SHARE_TO_INCLUDE
@@ -138,7 +151,7 @@ def _ranges(document: Document, front_only: bool) -> list[Range]:
 def _keyword_sentence(
     document: Document, keywords: Sequence[str], low: int, high: int, about_itself: bool
 ) -> Range | None:
-    patterns = [_phrase(keyword) for keyword in keywords if keyword.strip()]
+    patterns = [_phrase(keyword) for keyword in keywords if _parts(keyword)]
     hits = [next(_sentences_with(document, pattern, low, high, about_itself), None) for pattern in patterns]
     found = [hit for hit in hits if hit is not None]
     return min(found) if found else None
@@ -158,19 +171,26 @@ def _sentences_with(
             yield start, end
 
 
+def _parts(keyword: str) -> list[str]:
+    """What stands between the keyword's blanks and hyphens; nothing where it has nothing else."""
+    return [part for part in _GAP.split(unicodedata.normalize("NFC", keyword)) if part]
+
+
 def _phrase(keyword: str) -> re.Pattern[str]:
     """The keyword as whole words, in any case, with hyphens, line breaks and a plural ending allowed for."""
-    keyword = unicodedata.normalize("NFC", keyword.strip())
-    joined = r"[\s\u2010-\u2015-]{1,3}".join(re.escape(word) for word in re.split(r"[\s-]+", keyword) if word)
-    first, last = keyword[0], keyword[-1]
-    edge = r"(?<![^\W_])" if first.isalnum() and first < "\u2e80" else ""
-    ending = r"(?:e?s)?(?![^\W_])" if last.isalnum() and last < "\u2e80" else ""
+    parts = _parts(keyword)
+    joined = r"[\s\u2010-\u2015-]{1,3}".join(map(re.escape, parts))
+    first, last = parts[0][0], parts[-1][-1]
+    edge = r"(?<![^\W_])" if first.isalnum() and first < _WORDS_WITHOUT_BLANKS else ""
+    ending = r"(?:e?s)?(?![^\W_])" if last.isalnum() and last < _WORDS_WITHOUT_BLANKS else ""
     return re.compile(edge + joined + ending, re.IGNORECASE)
 
 
 def _content_words(text: str) -> set[str]:
     """Lower-case words that carry meaning, without plural endings."""
-    words = {word for word in _WORD.findall(text.lower()) if len(word) > 2 and word not in _SMALL_WORDS}
+    found = _WORD.findall(text.lower())
+    words = {word for word in found if len(word) > 2 and word not in _SMALL_WORDS and word[0] < _WORDS_WITHOUT_BLANKS}
+    words |= {run[at : at + 2] for run in found if run[0] >= _WORDS_WITHOUT_BLANKS for at in range(len(run) - 1)}
     return {word[:-1] if word.endswith("s") and len(word) > 4 else word for word in words}
 
 

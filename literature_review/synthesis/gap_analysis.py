@@ -39,6 +39,7 @@ def run(context: StageContext) -> StageResult:
     synced = context.earlier.get("sync")
     reviews = mark(context.reviews, synced.record if synced is not None else {})
     report = build_report(context.protocol, reviews, context.run, context.settings.get("review", {}))
+    _warn_of_a_criterion_that_excludes_all(context, report["totals"])
     outputs = {}
     for name, writer in context.reports.items():
         context.deadline.check(context.stage)
@@ -59,8 +60,18 @@ def build_report(
         "protocol": {**protocol.to_json(), "sha256": _digest(protocol)},
         "papers": [_paper(review) for review in reviews],
         "questions": questions,
-        "totals": _totals(reviews, questions),
+        "totals": {
+            **_totals(reviews, questions),
+            "entries_without_paper": len(run.get("entries_without_paper", ())),
+        },
     }
+
+
+def _warn_of_a_criterion_that_excludes_all(context: StageContext, totals: Mapping[str, Any]) -> None:
+    """A keyword that is misspelt, or years that nothing falls into, empty a review without an error."""
+    for criterion, number in totals["excluded_by"].items():
+        if number > 1 and not totals["reviewed"] and number == totals["excluded"]:
+            context.log.warning(f"the criterion {criterion!r} excluded all {number} papers: is it what was meant?")
 
 
 def _digest(protocol: ReviewProtocol) -> str:

@@ -31,8 +31,11 @@ class OneTitle:
             return own
         return replace(own, title="A title of note", sources={**own.sources, "title": "RIS (refs.ris)"})
 
-    def left_over(self) -> Sequence[str]:
+    def without_paper(self) -> Sequence[str]:
         return ["refs.ris line 4: no paper is the one that it names"]
+
+    def doubled(self) -> Sequence[str]:
+        return ()
 
 
 @pytest.fixture(params=["ReferenceLibrary", "OneTitle"])
@@ -64,4 +67,5 @@ def test_files_are_counted_and_what_is_left_over_is_a_line_each(references: Refe
     assert (dict(references.used), list(references.problems)) == ({"refs.ris": 2}, [])
     for paper in PAPERS.values():
         references.digest(paper, lambda: TEXT)
-    assert len(references.left_over()) == 1
+    assert len(references.without_paper()) == 1
+    assert len(references.doubled()) == 0

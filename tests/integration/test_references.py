@@ -53,7 +53,8 @@ def test_reference_files_are_used_and_said_so(tmp_path: Path) -> None:
     facts = report_of(tmp_path, without_run=False)["run"]
     assert (facts["ignored_files"], facts["reference_files"]) == ([], ["lib.bib", "refs.ris"])
     lone = 'lib.bib line 2 (lone): no paper is the one that it names: "A book that nobody has here"'
-    assert facts["references_left_over"] == [lone]
+    assert (facts["entries_without_paper"], facts["papers_with_several_entries"]) == ([lone], [])
+    assert report_of(tmp_path)["totals"]["entries_without_paper"] == 1
     assert f"[WARNING] {lone}" in said
     assert result.exit_code == 0
 

@@ -157,8 +157,8 @@ def test_an_entry_without_a_paper_and_a_paper_with_two_are_a_line_each(tmp_path:
     other = "@article{lone, title={Nobody has this paper}}"
     references = library(tmp_path, ["eye clinic.pdf"], a_ris=RIS + second, my_bib=other)
     assert said(references, "eye clinic.pdf").year == 2021
-    assert references.left_over() == [
-        "eye clinic.pdf: 2 entries differ, the first is used: a.ris line 1; a.ris line 9",
+    assert references.doubled() == ["eye clinic.pdf: 2 entries differ, the first is used: a.ris line 1; a.ris line 9"]
+    assert references.without_paper() == [
         'my.bib line 1 (lone): no paper is the one that it names: "Nobody has this paper"',
     ]
 
@@ -167,7 +167,7 @@ def test_two_entries_that_say_the_same_are_no_matter(tmp_path: Path) -> None:
     same = "@article{b, title={Reminders and Attendance in Eye Clinics}, author={Ada Byron and Marie Curie}, year=2021,"
     references = library(tmp_path, ["eye clinic.pdf"], a_ris=RIS, b_bib=same + "doi={10.5555/eye.1}}")
     assert said(references, "eye clinic.pdf").sources["title"] == "RIS (a.ris)"
-    assert references.left_over() == []
+    assert references.doubled() == references.without_paper() == []
 
 
 def test_the_digest_follows_what_is_said_and_nothing_else(tmp_path: Path) -> None:

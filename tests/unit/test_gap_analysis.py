@@ -12,7 +12,7 @@ import pytest
 from literature_review.models import Passage, ScreeningDecision, StageResult
 from literature_review.synthesis import gap_analysis
 from literature_review.synthesis.gap_analysis import build_report
-from tests.stage_samples import MISSED, RESULT, claim, context, protocol, review
+from tests.stage_samples import MISSED, RESULT, QuietLog, claim, context, protocol, review
 
 
 def row(report: Mapping[str, Any], sub: str = "S1") -> dict[str, Any]:
@@ -61,6 +61,23 @@ def test_a_paper_that_was_not_assessed_is_never_counted_as_having_no_evidence(st
     assert found["not_assessed"] == ["b.pdf"]
     assert "1 paper could not be read or assessed (b.pdf: encrypted: ask its owner)" in found["reason"]
     assert "1 assessed paper" in found["reason"]
+
+
+def test_a_criterion_that_excludes_every_paper_is_a_warning() -> None:
+    """A keyword that occurs nowhere, or years that nothing falls into, are likely a slip."""
+    out = ScreeningDecision(False, "words", "does not meet the inclusion criterion")
+    log = QuietLog()
+    gap_analysis.run(context(reviews=(review("a.pdf", "excluded", screening=out),) * 2, log=log))
+    assert any("the criterion 'words' excluded all 2 papers" in line for line in log.lines)
+    log = QuietLog()
+    gap_analysis.run(context(reviews=(review("a.pdf", "excluded", screening=out), review("b.pdf")), log=log))
+    assert not any("excluded all" in line for line in log.lines)
+
+
+def test_entries_that_no_paper_was_found_for_are_counted() -> None:
+    assert report_of()["totals"]["entries_without_paper"] == 0
+    report = build_report(protocol(), (), {"entries_without_paper": ["refs.ris line 1: none"]}, {})
+    assert report["totals"]["entries_without_paper"] == 1
 
 
 def test_an_excluded_paper_is_counted_by_its_criterion_and_is_no_evidence_of_a_gap() -> None:

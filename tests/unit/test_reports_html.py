@@ -251,8 +251,25 @@ def test_papers_that_fell_out_say_why_and_what_to_do() -> None:
     assert "Study of children or adolescents" in text
     assert "We enrolled children aged 8 to 15 years" in text
     assert "page 3: white text, 120 characters" in text
-    assert "22 found" in text
-    assert "E1: 1" in text
+    assert "22 identified" in text
+
+
+def test_the_flow_is_that_of_a_prisma_diagram_with_the_reasons_counted() -> None:
+    """Records identified, duplicates, not retrieved or not readable, excluded by criterion, included."""
+    report = sample_report()
+    totals = report["totals"]
+    totals.update(papers=30, duplicate=4, unreadable=2, failed=1, not_assessed=0, excluded=11, reviewed=12)
+    totals.update(entries_without_paper=3, excluded_by={"E1": 2, "years": 9})
+    report["protocol"]["screening"]["years"] = [2010, 2020]
+    text = " ".join(Tree(page(report)).text.split())
+    for words in (
+        "33 identified3 of them entries without a file",
+        "29 uniquewithout 4 duplicates",
+        "23 assessed for eligibilitywithout 3 not retrieved, 2 unreadable and 1 failed",
+        "12 includedwithout 11 excluded, with reasons",
+        "yearsPublished from 2010 to 20209 E1Study of children or adolescents2",
+    ):
+        assert words in text
 
 
 def test_the_foot_gives_the_runs_facts() -> None:

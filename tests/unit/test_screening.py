@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from literature_review.errors import ProtocolError
 from literature_review.models import Bibliography, Criterion, Document, HiddenText, Screening, Section
+from literature_review.protocol import parse_protocol
 from literature_review.reviewers.screening import screen
 from tests.stage_samples import TEXT, document
 
@@ -121,3 +123,40 @@ def test_text_that_cannot_be_seen_decides_nothing_and_is_not_quoted() -> None:
 def test_odd_texts_and_keywords_end_in_a_decision(text: str) -> None:
     odd = (criterion("(.*)+$", "", "  ", "[", "mice"), Criterion("c2", "?!"))
     assert isinstance(screen(Document(text), KNOWN, Screening(include=odd, exclude=odd)).included, bool)
+
+
+@pytest.mark.parametrize("keyword", ["-", " ", "\u2013 -", "\u2014"])
+def test_a_keyword_without_a_word_excludes_nobody_and_is_met_by_nobody(keyword: str) -> None:
+    assert not excluding("A trial of reminders.", keyword, words="of the")
+    both = Screening(include=(criterion(keyword, "reminders"),))
+    assert screen(Document("A trial of reminders."), KNOWN, both).included
+    assert not screen(Document("A trial of letters."), KNOWN, both).included
+
+
+def test_a_criterion_that_names_nothing_decides_nothing_and_the_record_says_so() -> None:
+    empty = Criterion("c9", "what this study is", ())
+    decision = screen(document(), KNOWN, Screening(include=(empty, criterion("outpatient"))))
+    assert decision.included
+    assert decision.reason == "meets c1; c9 names nothing to look for"
+    assert screen(document(), KNOWN, Screening(exclude=(empty,))).reason == "c9 names nothing to look for"
+
+
+def test_keywords_that_occur_nowhere_exclude_with_what_was_looked_for() -> None:
+    decision = screen(document(), KNOWN, Screening(include=(criterion("zzyzx", "qwrtz", text="Zzyzx"),)))
+    assert (decision.included, decision.quote, decision.page) == (False, "", 0)
+    assert "looked for: zzyzx, qwrtz" in decision.reason
+
+
+def test_years_the_wrong_way_round_are_refused_with_the_protocol() -> None:
+    """They would let no paper in."""
+    sub = {"id": "s", "text": "what", "keywords": []}
+    questions = [{"id": "q", "text": "what", "requirements": [{"id": "r", "text": "what", "sub_requirements": [sub]}]}]
+    with pytest.raises(ProtocolError, match="write the earlier year first"):
+        parse_protocol({"title": "t", "questions": questions, "screening": {"years": [2020, 2010]}})
+
+
+def test_criteria_in_chinese_are_met_with_and_without_keywords() -> None:
+    text = Document("本研究评估短信提醒对门诊患者就诊率的影响。结果显示短信提醒减少了失约。")
+    assert screen(text, KNOWN, Screening(include=(Criterion("c1", "短信提醒", ("短信提醒",)),))).included
+    assert screen(text, KNOWN, Screening(include=(Criterion("c1", "短信提醒与门诊患者", ()),))).included
+    assert not screen(text, KNOWN, Screening(include=(Criterion("c1", "手术后的疼痛治疗", ()),))).included
