@@ -222,8 +222,7 @@ def test_nobody_overtakes_the_queue_without_waiting() -> None:
     waiting.join()
 
 
-@pytest.mark.parametrize("give_up", ["cancel", "timeout"])
-def test_those_behind_move_up_when_somebody_gives_up(give_up: str) -> None:
+def test_those_behind_move_up_when_somebody_gives_up() -> None:
     """Behind 100 s of somebody else's tokens: served at once when he goes, not after 100 s."""
     quota = SimpleQuotaManager(1, 1, burst=100)
     quota.consume(99.9)
@@ -235,18 +234,30 @@ def test_those_behind_move_up_when_somebody_gives_up(give_up: str) -> None:
     behind = threading.Thread(target=lambda: results.update(behind=quota.consume(0.3)))
     behind.start()
     wait_until(queued(quota, 2))
-    if give_up == "cancel":
-        cancel.set()
-    else:
-        turn = quota._queue[0]
-        with quota._lock:
-            quota._give_up(quota._clock(), turn)
-            turn.granted = True  # so that its thread ends as well
-        cancel.set()
+    cancel.set()
     behind.join(5)
     ahead.join(5)
-    assert results["behind"] is True
-    assert results["ahead"] is (give_up == "timeout")
+    assert results == {"ahead": False, "behind": True}
+
+
+def test_a_timeout_holds_also_behind_somebody_who_does_not_come_for_his_tokens() -> None:
+    released = threading.Event()
+
+    class Late(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return released.wait(20)
+
+    quota = SimpleQuotaManager(1_000, 1, burst=1)
+    quota.consume()
+    ahead = threading.Thread(target=quota.consume, kwargs={"cancel": Late()})
+    ahead.start()
+    wait_until(queued(quota, 1))
+    began = time.monotonic()
+    assert quota.consume(timeout=0.02) is False
+    assert 0.02 <= time.monotonic() - began < 10
+    released.set()
+    ahead.join(10)
+    assert quota.consumed_count == 2
 
 
 def test_many_threads_take_exactly_what_there_is() -> None:
@@ -284,4 +295,3 @@ def test_waiting_threads_keep_the_bound_and_lose_no_tokens() -> None:
     assert time.monotonic() - began >= 0.3 - 0.001
     assert quota.consumed_count == 80
     assert not quota._queue
-    assert quota._booked == 0
