@@ -46,7 +46,7 @@ import zlib
 from _thread import allocate_lock, get_ident, start_new_thread
 from collections import Counter, deque
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from itertools import islice
 from operator import itemgetter
 
@@ -128,14 +128,15 @@ _PERMANENT_TYPES = (
 )
 _NETWORK_ERRNO = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 # Client libraries' own network errors, known by name: nothing of theirs is imported here.
-_CLIENTS = frozenset(
-    "aiohttp anthropic asyncio concurrent google http httpcore httpx openai requests urllib3".split()
-)
-_CLIENT_NETWORK_ERRORS = frozenset(
-    "APIConnectionError APITimeoutError ChunkedEncodingError ConnectError ConnectTimeout ConnectionError IncompleteRead"
-    " NetworkError NewConnectionError PoolTimeout ProtocolError ReadError ReadTimeout RemoteProtocolError"
-    " ServerConnectionError Timeout TimeoutError TimeoutException WriteError".split()
-)
+_CLIENTS = frozenset({
+    "aiohttp", "anthropic", "asyncio", "concurrent", "google", "http", "httpcore", "httpx", "openai", "requests",
+    "urllib3",
+})
+_CLIENT_NETWORK_ERRORS = frozenset({
+    "APIConnectionError", "APITimeoutError", "ChunkedEncodingError", "ConnectError", "ConnectTimeout",
+    "ConnectionError", "IncompleteRead", "NetworkError", "NewConnectionError", "PoolTimeout", "ProtocolError", "ReadError",
+    "ReadTimeout", "RemoteProtocolError", "ServerConnectionError", "Timeout", "TimeoutError", "TimeoutException", "WriteError",
+})
 # A number is a status only where it stands as one.
 _STATUS_IN_TEXT = r"""(?xi) ^\s*(\d{3})\s*$
     | (?:\bhttp(?:/\d(?:\.\d)?)?(?:\ (?:status|error|response))?(?:\ code)?
@@ -203,7 +204,7 @@ def _judge_exception(error: object, seen: set[int]) -> Verdict | None:
     seen.add(id(error))
     return (
         (None if _is_bare(error) else _judge_status(_status_of(error), error))
-        or _judge_type(type(error))
+        or _judge_type(type(error))  # type: ignore[arg-type]  # hashable, whatever the checker says
         or (_TRANSIENT if isinstance(error, OSError) and error.errno in _NETWORK_ERRNO else None)
         or _judge_group(_attribute(error, "exceptions"), seen)
         or _judge_exception(error.__cause__ or _attribute(error, "reason"), seen)  # urllib's `reason` is the cause
@@ -516,7 +517,7 @@ _LONGEST_SLEEP = 1e8  # seconds; beyond it the clocks of some platforms overflow
 _RETRY_DELAY = r"(?i)retry_?delay[\\\"'\s:={]+(?:seconds[\\\"'\s:=]+)?(\d{1,9}(?:\.\d{1,9})?)"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _own_random() -> Callable[[], float]:
     from random import random  # slow to import
 
@@ -570,7 +571,7 @@ class CheckpointLockedError(CheckpointError):
     """Another process writes this checkpoint; `pid` is its process id, or None if it could not be read."""
 
     def __init__(self, path: str, pid: int | None) -> None:
-        super().__init__(f"{path} is being written by process {pid or '(unknown)'}; wait for it or stop it, then try again")
+        super().__init__(f"{path} is being written by process {pid or '(unknown)'}; wait for it or stop it")
         self.pid = pid
 
 
@@ -852,8 +853,8 @@ def _read_frames(path: str, data: bytes) -> tuple[list[bytes], bool]:
     payloads: list[bytes] = []
     at, used = 0, len(data.rstrip(b"\0"))
     while at < used:
-        magic, length, length_check, check = _HEADER.unpack_from(data[at : at + _HEADER.size].ljust(_HEADER.size, b"\0"))
         start, stop = at + _HEADER.size, 0
+        magic, length, length_check, check = _HEADER.unpack(data[at:start].ljust(_HEADER.size, b"\0"))
         if magic == _MAGIC and zlib.crc32(b"%d" % length) == length_check:
             stop = start + length + len(_END)
             payload = data[start : start + length]
@@ -872,11 +873,14 @@ def _is_torn(data: bytes, at: int, stop: int, used: int) -> bool:
     """Is the unsound frame at `at` what a crash leaves of an append: the last one, cut, or with sectors that are all
     zero? Whole bytes that were changed are damage instead. `stop`: where it ends, 0 if its header does not say."""
     extent = stop or at + _HEADER.size
-    edges = [at, *range((at // _SECTOR + 1) * _SECTOR, extent, _SECTOR)]
-    missing = any(not any(data[edge : (edge // _SECTOR + 1) * _SECTOR][: extent - edge if stop else None]) for edge in edges)
-    if stop:
-        return used < stop or (used == stop and missing)
-    return used < extent or (missing and data.find(_MAGIC, at + 1) < 0)
+    if used < extent:
+        return True
+    if 0 < stop < used:  # something was appended later: this frame had been acknowledged
+        return False
+    starts = [at, *range((at // _SECTOR + 1) * _SECTOR, extent, _SECTOR)]
+    ends = [min((start // _SECTOR + 1) * _SECTOR, stop or len(data)) for start in starts]
+    missing = any(not any(data[start:end]) for start, end in zip(starts, ends, strict=True))
+    return missing and (stop > 0 or data.find(_MAGIC, at + 1) < 0)
 
 
 def _identity(path: str) -> object:
@@ -992,7 +996,7 @@ class _Disk:
                 raise CheckpointDamagedError(self.path, 0, f"the entry of paper {paper_id[:200]!r} is none")
 
     def _replay(self, name: str, payloads: list[bytes], now: str) -> None:
-        """Put a journal's records over the state; where there is a JSON file, its run is newer than the first frame's."""
+        """Put a journal's records over the state. The run of a JSON file is newer than that of the first frame."""
         run = json.loads(payloads[0].partition(b"\n")[2])
         if self.state is None:
             self.state = _State(now)
@@ -1230,17 +1234,6 @@ class _Files:
             lock.forget() if forked else lock.release()
 
 
-class _Waiter:
-    """An update that waits for another thread's flush, or to be made the leader of the next."""
-
-    __slots__ = ("error", "lock")
-
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
-        self.lock = allocate_lock()
-        self.lock.acquire()
-
-
 class CheckpointManagerV2:
     """Which paper has come how far, durably; the file format is in the user's guide. Thread-safe, all of it.
 
@@ -1288,9 +1281,9 @@ class CheckpointManagerV2:
     def _make_locks(self) -> None:
         self._folding = threading.RLock()  # one fold at a time
         self._io = allocate_lock()  # the journal, and which file it is
-        self._mutex = allocate_lock()  # the state, the dirty lines, the counters, the waiters
-        self._waiters: list[_Waiter] = []
-        self._led = False  # a thread is writing a batch, or has been chosen to
+        self._mutex = allocate_lock()  # the state, the dirty lines, the counters, who leads
+        self._led = threading.Condition(self._mutex)  # the leader has done
+        self._leader: list[BaseException] | None = None  # a thread writes a batch for all; what went wrong with it
         self._fold_thread: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -1346,8 +1339,8 @@ class CheckpointManagerV2:
 
     def _tell_legacy(self, document: Record) -> None:
         kept = "left as it is" if self.dry_run else f"kept as {os.path.basename(_keep_legacy(self._path))}"
-        stages = document["stages"] if isinstance(document["stages"], dict) else {}
-        told = [f"{name} {stage.get('status', '?') if isinstance(stage, dict) else stage}" for name, stage in stages.items()]
+        stages = document["stages"].items() if isinstance(document["stages"], dict) else ()
+        told = [f"{name} {stage.get('status', '?') if isinstance(stage, dict) else stage}" for name, stage in stages]
         _warn(
             "%s has format 1.x, which knows no papers: it is %s, and a new run begins. Its stages: %s",
             self._path, kept, ", ".join(told) or "none",
@@ -1406,27 +1399,30 @@ class CheckpointManagerV2:
 
     def flush(self) -> None:
         """Return when every update made so far is on disk."""
-        ticket = self._ticket
         if self.dry_run:
             return
         if get_ident() == threading.main_thread().ident:  # an interrupt can strike here: nobody depends on it
-            self._make_durable(ticket, None)
+            self._make_durable(self._ticket)
             return
-        waiter = None
         with self._mutex:
+            ticket = self._ticket
+            while self._leader is not None and self._durable < ticket:
+                leader = self._leader
+                self._led.wait()
+                if leader:
+                    raise leader[0]
             if self._durable >= ticket:
                 return
-            if self._led:
-                waiter = _Waiter()
-                self._waiters.append(waiter)
-            self._led = True
-        if waiter is not None:
-            waiter.lock.acquire()
-            if waiter.error is not None:
-                raise waiter.error
-            if self._durable >= ticket:
-                return
-        self._lead(ticket)
+            self._leader = failures = []
+        try:
+            self._make_durable(ticket)
+        except BaseException as error:
+            failures.append(error)
+            raise
+        finally:
+            with self._mutex:
+                self._leader = None
+                self._led.notify_all()
 
     def save(self) -> None:
         """Bring the JSON file up to date now."""
@@ -1490,34 +1486,10 @@ class CheckpointManagerV2:
             except RuntimeError:  # the interpreter is shutting down: close() folds
                 pass
 
-    def _lead(self, ticket: int) -> None:
-        """Write a batch for all that wait, wake them, and choose who leads the next."""
-        followers: list[_Waiter] = []
-        failure: BaseException | None = None
-        try:
-            self._make_durable(ticket, followers)
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            with self._mutex:
-                successor = self._waiters.pop(0) if self._waiters else None
-                self._led = successor is not None
-            if successor is not None:
-                successor.lock.release()
-            for follower in followers:
-                follower.error = failure
-                follower.lock.release()
-
-    def _make_durable(self, ticket: int, followers: list[_Waiter] | None) -> None:
-        """Have all updates up to `ticket` on disk; a leader takes those who wait for the same batch along."""
+    def _make_durable(self, ticket: int) -> None:
+        """Have all updates up to `ticket` on disk, and with them whatever is dirty by then."""
         while True:
             with self._io:
-                if followers is not None:
-                    with self._mutex:
-                        followers += self._waiters
-                        self._waiters = []
-                        ticket = self._ticket
                 if self._durable >= ticket:
                     return
                 journal = self._files.journal
@@ -1681,7 +1653,7 @@ class ParallelPipelineCoordinator:
 
     @property
     def stats(self) -> dict[str, int]:
-        """`total_processed`, `successful`, `failed`, `retries` (as the checkpoint counts), `skipped`; of all batches."""
+        """Of all batches: `total_processed`, `successful`, `failed`, `skipped`; `retries` as the checkpoint counts."""
         counts, checkpoint = dict(self._counts), self.checkpoint
         own = isinstance(checkpoint, CheckpointManagerV2)
         retries = 0 if checkpoint is None else checkpoint.retries if own else checkpoint.data["stats"]["retries"]
@@ -1727,9 +1699,10 @@ class ParallelPipelineCoordinator:
 class _Batch:
     """One call of the coordinator:
 
-        papers -> the caller's thread reads ahead -> tasks -> workers (checkpoint) -> done -> the caller
+        papers -> the caller's thread reads ahead -> tasks -> workers -> (committer) -> done -> the caller
 
-    `pending` (papers read and not yet handed out) is bounded. What goes through `done` is an index, a result, and how
+    The committer waits for the checkpoint's flush on behalf of all results that have come meanwhile. `pending` (papers
+    read and not yet handed out) is bounded. What goes through `done` is an index, a result, and how
     it counts; "fatal" carries an error of the batch, "wake" nothing.
     """
 
@@ -1741,17 +1714,20 @@ class _Batch:
         from queue import SimpleQueue
 
         self.owner = owner
-        self.checkpoint = None if owner.dry_run else owner.checkpoint
+        self.checkpoint: Any = None if owner.dry_run else owner.checkpoint
         own = isinstance(self.checkpoint, CheckpointManagerV2) and (
             getattr(self.checkpoint.update_paper_status, "__func__", None) is CheckpointManagerV2.update_paper_status
-        )  # records at once, or need not yet
-        self.note = getattr(self.checkpoint, "note_paper_status" if own else "update_paper_status", None)
+        )  # how to record without waiting, and how to wait; another manager is told through its `update_paper_status`
+        self.note: Any = getattr(self.checkpoint, "note_paper_status" if own else "update_paper_status", None)
+        self.flush: Any = getattr(self.checkpoint, "flush", None) if own else lambda: None
         self.sized = hasattr(papers, "__len__")
         self.source = iter(papers)
         self.process_func = process_func
-        self.payload = b"" if use_threads or owner.executor or owner.dry_run else _payload_of(process_func, owner.classifier)
+        in_processes = not (use_threads or owner.executor or owner.dry_run)
+        self.payload = _payload_of(process_func, owner.classifier) if in_processes else b""
         self.tasks: SimpleQueue[tuple[int, Any] | None] = SimpleQueue()
         self.done: SimpleQueue[tuple[int, Record, str]] = SimpleQueue()
+        self.commits: SimpleQueue[tuple[int, Record, str] | None] = SimpleQueue()
         self.pending: dict[int, Any] = {}
         self.read = 0
         self.threads: list[threading.Thread] = []
@@ -1820,8 +1796,7 @@ class _Batch:
             self.tasks.put((self.read, paper))
             self.read += 1
             if len(self.threads) < self.owner.max_workers:
-                self.threads.append(threading.Thread(target=self._work, daemon=True))
-                self.threads[-1].start()
+                self._start_worker()
             if self.signum or not done.empty():
                 return True
         return len(pending) == 8 * self.owner.max_workers
@@ -1857,8 +1832,7 @@ class _Batch:
         """What was never read of a sequence after a stop."""
         while papers := list(islice(self.source, 1_000)):
             results = [self._not_started(paper) for paper in papers]
-            if isinstance(self.checkpoint, CheckpointManagerV2):
-                self.checkpoint.flush()
+            self.flush()
             for result in results:
                 yield self.read, self._counted(result, "not_started")
                 self.read += 1
@@ -1885,10 +1859,31 @@ class _Batch:
         if not self.abandoned:
             for thread in self.threads:
                 thread.join()
+        self.commits.put(None)
+
+    def _start_worker(self) -> None:
+        if not self.threads and self.checkpoint is not None:
+            threading.Thread(target=self._commit, daemon=True).start()
+        self.threads.append(threading.Thread(target=self._work, daemon=True))
+        self.threads[-1].start()
+
+    def _commit(self) -> None:
+        """The committer's thread: hand results on once the checkpoint has them, as many at a time as have come."""
+        while (item := self.commits.get()) is not None:
+            items = [item]
+            while not self.commits.empty() and (more := self.commits.get()) is not None:
+                items.append(more)
+            try:
+                self.flush()
+            except BaseException as error:  # noqa: BLE001 - raised in the caller's thread
+                self._stop("a fault of the batch")
+                items = [(index, {"error": error}, "fatal") for index, _, _ in items]
+            for item in items:
+                self.done.put(item)
 
     def _work(self) -> None:
         """A worker's thread: papers in, results out."""
-        attempt = None
+        attempt, out = None, self.done if self.checkpoint is None else self.commits
         while (task := self.tasks.get()) is not None:
             index, paper = task
             try:
@@ -1899,7 +1894,7 @@ class _Batch:
             except BaseException as error:  # noqa: BLE001 - of a hook or the checkpoint: raised in the caller's thread
                 self._stop("a fault of the batch")
                 result, kind = {"error": error}, "fatal"
-            self.done.put((index, result, kind))
+            out.put((index, result, kind))
 
     def _early_result(self, paper: Any) -> tuple[Record, str]:
         """Of a paper that is not to be run, and how it counts; "" for one that is."""
@@ -1926,7 +1921,7 @@ class _Batch:
             stages = result.get("stages_completed") or ()
             names = [stages] if isinstance(stages, str) else list(stages) if isinstance(stages, (list, tuple)) else []
             error = (result.get("error") or f"status {result['status']!r}") if failed else None
-            self.checkpoint.update_paper_status(str(paper), "failed" if failed else "completed", names, error)
+            self.note(str(paper), "failed" if failed else "completed", names, error)
         return result, "failed" if failed else "successful"
 
     def _is_cancelled(self) -> bool:
@@ -1968,18 +1963,18 @@ class _Batch:
     def _attempt_of(self) -> Callable[[Any], tuple[Record, bool | None]]:
         """How this thread runs a paper: here, in a process of its own, or in the executor."""
         if self.owner.executor is not None:
-            return self._in_executor
+            return partial(self._in_executor, self.owner.executor)
         if self.payload:
             self.processes.append(_ProcessWorker(self.payload))
             return self.processes[-1].attempt
-        return lambda paper: _attempt(self.process_func, paper, self.owner.classifier)
+        return partial(_attempt, self.process_func, classifier=self.owner.classifier)
 
-    def _in_executor(self, paper: Any) -> tuple[Record, bool | None]:
+    def _in_executor(self, executor: Executor, paper: Any) -> tuple[Record, bool | None]:
         from concurrent.futures import BrokenExecutor
 
         classifier = self.owner.classifier
         try:
-            return self.owner.executor.submit(_attempt, self.process_func, paper, classifier).result()  # type: ignore
+            return executor.submit(_attempt, self.process_func, paper, classifier).result()
         except BrokenExecutor as error:  # it will run nothing more, and does not say whose fault it was
             self._stop(f"the executor broke: {error}")
             return self._not_started(paper), None
@@ -2155,10 +2150,12 @@ class _ProcessWorker:
             answer = self._ask(data) or self._ask(data)
             if answer is None and not self._ended:
                 raise RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
-            result, shared = pickle.loads(answer) if answer else ({"status": "not_started", "reason": "interrupted"}, None)
+            if answer is None:
+                return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
+            result, shared = pickle.loads(answer)
         except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
             return _failure(paper, error, ErrorClassifier), False
-        return {**result, "paper": paper} if result.get("paper") is None else result, shared
+        return {**result, "paper": paper} if result["paper"] is None else result, shared
 
     def _ask(self, data: bytes) -> bytes | None:
         """The answer; None if the process died, with a new one in its place."""
@@ -2217,4 +2214,9 @@ def _obey_parent_only() -> None:
         signal.signal(signum, lambda *_: None)  # not SIG_IGN, which programs started here would inherit
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
