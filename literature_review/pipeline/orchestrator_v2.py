@@ -134,8 +134,9 @@ _CLIENTS = frozenset({
 })
 _CLIENT_NETWORK_ERRORS = frozenset({
     "APIConnectionError", "APITimeoutError", "ChunkedEncodingError", "ConnectError", "ConnectTimeout",
-    "ConnectionError", "IncompleteRead", "NetworkError", "NewConnectionError", "PoolTimeout", "ProtocolError", "ReadError",
-    "ReadTimeout", "RemoteProtocolError", "ServerConnectionError", "Timeout", "TimeoutError", "TimeoutException", "WriteError",
+    "ConnectionError", "IncompleteRead", "NetworkError", "NewConnectionError", "PoolTimeout", "ProtocolError",
+    "ReadError", "ReadTimeout", "RemoteProtocolError", "ServerConnectionError", "Timeout", "TimeoutError",
+    "TimeoutException", "WriteError",
 })
 # A number is a status only where it stands as one.
 _STATUS_IN_TEXT = r"""(?xi) ^\s*(\d{3})\s*$
