@@ -313,13 +313,8 @@ class SimpleQuotaManager:
     """
 
     def __init__(
-        self,
-        rate: float,
-        per_seconds: float = 60,
-        *,
-        burst: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] | None = None,
+        self, rate: float, per_seconds: float = 60, *, burst: float | None = None,
+        clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None,
     ) -> None:
         """ValueError unless rate, period and burst are positive and finite."""
         self._capacity = float(burst if burst is not None else max(rate, 1))
@@ -329,14 +324,10 @@ class SimpleQuotaManager:
         self._fill = rate / per_seconds
         if not 0 < self._fill < float("inf"):
             raise ValueError(f"rate / per_seconds must be positive and finite, not {self._fill!r}")
-        self.rate = rate
-        self.per_seconds = per_seconds
-        self.allowance = self._capacity
+        self.rate, self.per_seconds, self.allowance = rate, per_seconds, self._capacity
         self.consumed_count: float = 0
         self.throttle_count = 0
-        self._clock = clock
-        self._sleep = sleep
-        self._filled_at = clock()
+        self._clock, self._sleep, self._filled_at = clock, sleep, clock()
         self._lock = allocate_lock()  # guards everything that changes
         self._queue: deque[_Turn] = deque()
 
@@ -371,12 +362,10 @@ class SimpleQuotaManager:
         """`rate`, `per_seconds`, `current_allowance` (tokens, as of now), `consumed_count`, `throttle_count`."""
         with self._lock:
             elapsed = max(self._clock() - self._filled_at, 0.0)
+            allowance = max(min(self._capacity, self.allowance + elapsed * self._fill), 0.0)
             return {
-                "rate": self.rate,
-                "per_seconds": self.per_seconds,
-                "current_allowance": max(min(self._capacity, self.allowance + elapsed * self._fill), 0.0),
-                "consumed_count": self.consumed_count,
-                "throttle_count": self.throttle_count,
+                "rate": self.rate, "per_seconds": self.per_seconds, "current_allowance": allowance,
+                "consumed_count": self.consumed_count, "throttle_count": self.throttle_count,
             }
 
     def _refill(self) -> float:
@@ -442,9 +431,7 @@ class _Turn:
     __slots__ = ("cancel", "tokens", "wake")
 
     def __init__(self, tokens: float, cancel: threading.Event | None) -> None:
-        self.tokens = tokens
-        self.cancel = cancel
-        self.wake = allocate_lock()
+        self.tokens, self.cancel, self.wake = tokens, cancel, allocate_lock()
         self.wake.acquire()
 
 
@@ -453,21 +440,11 @@ class RetryHelper:
 
     @staticmethod
     def retry_with_backoff(
-        func: Callable[[], T],
-        attempts: int = 3,
-        base: float = 0.5,
-        factor: float = 2.0,
-        max_delay: float = 60.0,
-        jitter: bool = True,
-        error_classifier: Any = None,
-        *,
-        deadline: float | None = None,
-        on_retry: Callable[[int, Exception, float], object] | None = None,
-        cancel: threading.Event | None = None,
-        max_server_delay: float = 300.0,
-        sleep: Callable[[float], object] | None = None,
-        random: Callable[[], float] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        func: Callable[[], T], attempts: int = 3, base: float = 0.5, factor: float = 2.0, max_delay: float = 60.0,
+        jitter: bool = True, error_classifier: Any = None, *, deadline: float | None = None,
+        on_retry: Callable[[int, Exception, float], object] | None = None, cancel: threading.Event | None = None,
+        max_server_delay: float = 300.0, sleep: Callable[[float], object] | None = None,
+        random: Callable[[], float] | None = None, clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> T:
         """`func()`'s result, after up to `attempts` attempts.
@@ -491,8 +468,7 @@ class RetryHelper:
             if not 0 <= deadline < end:
                 raise ValueError(f"deadline must be finite and not negative, not {deadline!r}")
             end = clock() + deadline
-        step = float(base)
-        attempt = 1
+        step, attempt = float(base), 1
         while True:
             try:
                 return func()
@@ -503,12 +479,12 @@ class RetryHelper:
                 if jitter:
                     delay = min(delay * (0.8 + 0.4 * (random or _own_random())()), max_delay)
                 delay = max(delay, min(_server_delay(error, wall_clock), max_server_delay))
-                if (deadline is not None and clock() + delay >= end) or (cancel is not None and cancel.is_set()):
+                if (deadline is not None and clock() + delay >= end) or (cancel and cancel.is_set()):
                     raise
                 if on_retry is not None:
                     on_retry(attempt, error, delay)
                 (sleep or (time.sleep if cancel is None else cancel.wait))(min(delay, _LONGEST_SLEEP))
-                if cancel is not None and cancel.is_set():
+                if cancel and cancel.is_set():
                     raise
             step *= factor  # floats run into infinity, where an exponent would overflow
             attempt += 1
@@ -638,44 +614,41 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 
 class _State:
-    """The run and its papers in memory. Records are replaced, never changed, so that copies may share them."""
+    """The run and its papers in memory. A paper is its record and its line of the JSON file, replaced together and
+    never changed, so that an interrupt comes between no two things and copies may share them."""
 
     def __init__(self, now: str) -> None:
         self.run: Record = {"run_id": f"{now}_{os.urandom(3).hex()}", "version": FORMAT_VERSION, "created_at": now}
         self.last_updated = now
-        self.papers: dict[str, Record] = {}
-        self.lines: dict[str, str] = {}  # each paper as its line of the JSON file
-        self.source = ""  # the file that was read, until its lines are needed
+        self.papers: dict[str, tuple[Record, str]] = {}
+
+    def incomplete(self) -> list[str]:
+        return [paper for paper, (record, _) in self.papers.items() if record["stage"] not in ("completed", "failed")]
 
     def stats(self) -> dict[str, int]:
         """Derived from the papers each time, so that they cannot drift."""
-        stages = Counter(map(itemgetter("stage"), self.papers.values()))
+        records = [record for record, _ in self.papers.values()]
+        stages = Counter(map(itemgetter("stage"), records))
         return {
-            "total_papers": len(self.papers),
-            "completed_papers": stages["completed"],
-            "failed_papers": stages["failed"],
-            "retries": sum(map(itemgetter("retries"), self.papers.values())),
+            "total_papers": len(records), "completed_papers": stages["completed"], "failed_papers": stages["failed"],
+            "retries": sum(map(itemgetter("retries"), records)),
         }
 
     def snapshot(self) -> tuple[str, list[str], str]:
         """The JSON file: what is before the papers' lines, the lines, and what is after them."""
-        self.cut_lines()
         run = [f"  {_encode(key)}: {_encode(value)}" for key, value in self.run.items()]
         head = [*run[:3], f'  "last_updated": {_encode(self.last_updated)}', '  "papers": {']
         tail = ["}", f'  "stats": {_encode(self.stats())}', *run[3:]]
-        return "{\n" + ",\n".join(head), list(self.lines.values()), ",\n".join(tail) + "\n}\n"
+        return "{\n" + ",\n".join(head), [line for _, line in self.papers.values()], ",\n".join(tail) + "\n}\n"
 
-    def cut_lines(self) -> None:
-        """Make `lines` what the file that was read has; encoded anew for a file that others laid out."""
-        text, self.source = self.source, ""
-        if text:
-            start, end = text.find('\n  "papers": {\n    '), text.rfind('\n  },\n  "stats": ')
-            lines = text[start + 19 : end].split(",\n    ") if 0 <= start < end else []
-            if len(lines) != len(self.papers) or not all(
-                line.startswith(_encode(paper_id) + ": {") for line, paper_id in zip(lines, self.papers, strict=True)
-            ):
-                lines = [f"{_encode(paper_id)}: {_encode(_plain(record))}" for paper_id, record in self.papers.items()]
-            self.lines = dict(zip(self.papers, lines, strict=True))
+    def take(self, records: dict[str, Record], text: str) -> None:
+        """The papers of a file that was read, with its own lines; encoded anew for a file that others laid out."""
+        start, end = text.find('\n  "papers": {\n    '), text.rfind('\n  },\n  "stats": ')
+        lines = text[start + 19 : end].split(",\n    ") if 0 <= start < end else []
+        starts = [f"{_encode(paper_id)}: {{" for paper_id in records]
+        if len(lines) != len(starts) or not all(map(str.startswith, lines, starts)):
+            lines = [f"{_encode(paper_id)}: {_encode(_plain(record))}" for paper_id, record in records.items()]
+        self.papers = dict(zip(records, zip(records.values(), lines, strict=True), strict=True))
 
 
 def _json_pieces(head: str, lines: list[str], tail: str) -> Iterator[bytes]:
@@ -709,10 +682,6 @@ def _advanced(old: Record, stage: str, names: tuple[str, ...], error: str | None
     if errors:
         record["errors"] = errors
     return record | {key: old[key] for key in old if key not in _RECORD_KEYS}  # somebody else's keys in the file
-
-
-def _flush_data(descriptor: int) -> None:
-    (getattr(os, "fdatasync", None) or os.fsync)(descriptor)  # looked up at each call
 
 
 def _flush_folder(path: str) -> None:
@@ -819,7 +788,7 @@ class _Journal:
             self._make_room(len(frame))
         self._reached = self._end + len(frame)
         _write_whole(self._descriptor, frame)
-        self._flush(_flush_data)
+        self._flush(getattr(os, "fdatasync", None) or os.fsync)  # looked up at each call
         self._end = self._reached
 
     def _make_room(self, needed: int) -> None:
@@ -971,8 +940,7 @@ class _Disk:
         run = {key: value for key, value in document.items() if key not in _RESERVED}
         state.run = {key: document.get(key, state.run[key]) for key in state.run} | run
         state.last_updated = document.get("last_updated", now)
-        state.papers = document["papers"]
-        state.source = text if not odd else "edited"
+        state.take(document["papers"], "" if odd else text)
 
     def _check(self, document: Record) -> None:
         """The version must be known, and every paper's entry be one; what a hand-made entry lacks is filled in."""
@@ -1004,7 +972,6 @@ class _Disk:
             self.state.run = run
         elif self.state.run["run_id"] != run["run_id"]:
             raise CheckpointDamagedError(name, 0, f"it is of run {run['run_id']}, not of that in {self.path}")
-        self.state.cut_lines()
         for payload in payloads[1:]:
             self.state.last_updated, *lines = payload.decode().split("\n")
             for line in lines:
@@ -1012,8 +979,7 @@ class _Disk:
                     self.state.run = json.loads(line)
                 else:
                     ((paper_id, record),) = json.loads("{" + line + "}").items()
-                    self.state.papers[paper_id] = record
-                    self.state.lines[paper_id] = line
+                    self.state.papers[paper_id] = record, line
 
 
 def _set_aside(path: str, now: str) -> None:
@@ -1021,7 +987,7 @@ def _set_aside(path: str, now: str) -> None:
     try:
         disk = _Disk(path, now)
     except CheckpointError:
-        aside = _free_name(path, "previous")
+        aside = _free_name(path, "previous", _is_finished)
         for name in (*_journals_of(path), path):
             if os.path.exists(name):
                 os.rename(name, aside + name[len(path) :])
@@ -1029,35 +995,35 @@ def _set_aside(path: str, now: str) -> None:
         if disk.legacy is not None:
             _keep_legacy(path)
         elif disk.state is not None:
-            _replace_file(_free_name(path, "previous"), _json_pieces(*disk.state.snapshot()))
+            _replace_file(_free_name(path, "previous", _is_finished), _json_pieces(*disk.state.snapshot()))
         for name in (path, *disk.journals):
             _remove(name)
     _flush_folder(path)
 
 
-def _free_name(path: str, kind: str, content: bytes | None = None) -> str:
-    """`<name>.<kind>.json`, with a number where that is taken; by a file of this `content` it is not, nor, without
-    `content`, by a run whose papers are all completed or failed."""
-    stem = path.removesuffix(".json")
-    name, number = f"{stem}.{kind}.json", 1
-    while os.path.exists(name) and not (_read(name) == content if content is not None else _is_finished(name)):
+def _free_name(path: str, kind: str, is_free: Callable[[str], bool]) -> str:
+    """`<name>.<kind>.json`, with a number where a file has that name that may not be replaced."""
+    stem, number = path.removesuffix(".json"), 1
+    name = f"{stem}.{kind}.json"
+    while os.path.exists(name) and not is_free(name):
         number += 1
         name = f"{stem}.{kind}.{number}.json"
     return name
 
 
 def _is_finished(path: str) -> bool:
+    """A run whose papers are all completed or failed?"""
     try:
         state = _Disk(path, "").state
     except CheckpointError:
         return False
-    return state is not None and all(record["stage"] in ("completed", "failed") for record in state.papers.values())
+    return state is not None and not state.incomplete()
 
 
 def _keep_legacy(path: str) -> str:
     """Keep a file of format 1.x beside, once; its new name."""
     content = _read(path)
-    kept = _free_name(path, "v1", content)
+    kept = _free_name(path, "v1", lambda name: _read(name) == content)
     if not os.path.exists(kept):
         _replace_file(kept, [content])
     return kept
@@ -1084,45 +1050,32 @@ class _WriterLock:
 
     def __init__(self, path: str) -> None:
         """CheckpointLockedError if somebody else holds it."""
-        self.path = path + ".lock"
-        self._descriptor = self._open(path)
+        self.path, self._descriptor = path + ".lock", -1
         try:
-            while not self._is_named():  # the former holder removed the file meanwhile
+            while not self._is_named():  # also where the former holder has removed the file meanwhile
                 self.forget()
-                self._descriptor = self._open(path)
+                self._open()
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, b"%d" % os.getpid())
-        except BaseException:
-            self.forget()
-            raise
-
-    def _open(self, path: str) -> int:
-        if fcntl is None:
-            return self._open_without_flock(path)
-        descriptor = _open(self.path, os.O_RDWR)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException as error:
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError):
+            self.forget()
+            if isinstance(error, (BlockingIOError, FileExistsError)):
                 raise CheckpointLockedError(path, self._holder()) from None
             raise
-        return descriptor
 
-    def _open_without_flock(self, path: str) -> int:
-        if os.path.exists(self.path):
-            pid = self._holder()
-            if pid is not None and pid != os.getpid() and _is_alive(pid, self.path):
-                raise CheckpointLockedError(path, pid)
-            _remove(self.path)
-        try:
-            return _open(self.path, os.O_RDWR | os.O_EXCL)
-        except FileExistsError:
-            raise CheckpointLockedError(path, self._holder()) from None
+    def _open(self) -> None:
+        """Open and lock the file; BlockingIOError or FileExistsError where another holds it."""
+        if fcntl is not None:
+            self._descriptor = _open(self.path, os.O_RDWR)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            if os.path.exists(self.path) and not _is_alive(self._holder(), self.path):
+                _remove(self.path)
+            self._descriptor = _open(self.path, os.O_RDWR | os.O_EXCL)
 
     def _is_named(self) -> bool:
         try:
-            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+            return self._descriptor >= 0 and os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
         except FileNotFoundError:
             return False
 
@@ -1148,10 +1101,12 @@ class _WriterLock:
             os.close(descriptor)
 
 
-def _is_alive(pid: int, lock_path: str) -> bool:
-    """Only where there is no fcntl. On Windows a signal would end the process; but an open file cannot be removed."""
+def _is_alive(pid: int | None, lock_path: str) -> bool:
+    """Another process, and alive? Asked only where there is no fcntl."""
+    if pid is None or pid == os.getpid():
+        return False
     try:
-        if os.name == "nt":
+        if os.name == "nt":  # a signal would end the process; but the file of a living holder cannot be removed
             _remove(lock_path)
             return False
         os.kill(pid, 0)
@@ -1195,7 +1150,6 @@ class _Files:
                 _set_aside(self.path, now)
             if _journals_of(self.path):
                 self.write(state.snapshot())
-            state.cut_lines()
             self.journal = self.next_journal(state)
         except BaseException:
             self.close()
@@ -1254,26 +1208,17 @@ class CheckpointManagerV2:
     """
 
     def __init__(
-        self,
-        checkpoint_file: str | os.PathLike[str],
-        dry_run: bool = False,
-        *,
-        fold_after: float = 0.9,
-        clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
+        self, checkpoint_file: str | os.PathLike[str], dry_run: bool = False, *, fold_after: float = 0.9,
+        clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """Touches nothing: neither file nor folder need exist."""
-        self.checkpoint_file = checkpoint_file
-        self.dry_run = dry_run
+        self.checkpoint_file, self.dry_run = checkpoint_file, dry_run
         self._path = os.path.realpath(os.fspath(checkpoint_file))
-        self._fold_after = fold_after
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._second, self._stamp = -1, ""
+        self._fold_after, self._clock, self._wall_clock = fold_after, clock, wall_clock
+        self._second, self._stamp = -1, ""  # the time as it was last formatted
         self._state = _State(self._now())
         self._files = _Files(self._path)
-        self._loaded = False  # the state goes on with what is on disk
-        self._superseded = False
+        self._loaded = self._superseded = False  # the state goes on with what is on disk; another manager writes it
         self._ticket = self._durable = self._folded = 0  # updates made; on disk; in the JSON file
         self._dirty: dict[str | None, str] = {}  # lines not yet known to be on disk, by paper; None: the run's
         self._fold_due, self._fold_failed = float("-inf"), False
@@ -1297,19 +1242,18 @@ class CheckpointManagerV2:
 
     def get_paper_status(self, paper_id: str) -> Record | None:
         """A copy of the paper's record, or None for an unknown paper."""
-        record = self._state.papers.get(_text(paper_id))
-        return None if record is None else dict(json.loads(_encode(record)))
+        paper = self._state.papers.get(_text(paper_id))
+        return None if paper is None else dict(json.loads(_encode(paper[0])))
 
     def get_incomplete_papers(self) -> list[str]:
         """The papers that are neither completed nor failed, in the order first seen."""
         with self._mutex:
-            papers = list(self._state.papers.items())
-        return [paper_id for paper_id, record in papers if record["stage"] not in ("completed", "failed")]
+            return self._state.incomplete()
 
     def stage_of(self, paper_id: str) -> str | None:
         """The paper's stage, or None for an unknown paper; cheaper than its record."""
-        record = self._state.papers.get(_text(paper_id))
-        return None if record is None else str(record["stage"])
+        paper = self._state.papers.get(_text(paper_id))
+        return None if paper is None else str(paper[0]["stage"])
 
     @property
     def retries(self) -> int:
@@ -1448,6 +1392,7 @@ class CheckpointManagerV2:
                 self._fold(final=True)
             finally:
                 _WRITERS.pop(self._path, None)
+                atexit.unregister(self.close)
                 self._files.based_on = _read_files(self._path)[2]
                 self._files.close()
 
@@ -1468,10 +1413,10 @@ class CheckpointManagerV2:
         """Replace a paper's record by what `change` makes of it (of an empty one for an unknown paper)."""
         self._begin()
         with self._mutex:
-            record = change(self._state.papers.get(paper_id, {}))
+            record = change(self._state.papers[paper_id][0] if paper_id in self._state.papers else {})
             line = f"{_encode(paper_id)}: {_encode(record)}"
-            self._dirty[paper_id] = self._state.lines[paper_id] = line
-            self._state.papers[paper_id] = record
+            self._dirty[paper_id] = line
+            self._state.papers[paper_id] = record, line
             self._count()
         return record
 
@@ -1564,7 +1509,7 @@ class CheckpointManagerV2:
             former = _WRITERS.get(self._path)
             if self._superseded:
                 raise CheckpointSupersededError(f"a later manager in this process writes {self._path} now")
-            if former is self:
+            if former is self:  # another thread has been quicker
                 return
             if former is not None:
                 former.close()
@@ -1576,6 +1521,7 @@ class CheckpointManagerV2:
             self._loaded = True
             self._closing.clear()
             _WRITERS[self._path] = self
+            atexit.register(self.close)
 
     def _forget_parent(self) -> None:
         """In a forked child: hold nothing of the parent's; a write must first get the lock."""
@@ -1588,11 +1534,6 @@ _WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this p
 _WRITERS_LOCK = threading.RLock()  # guards it, and who becomes or ceases to be a writer
 
 
-def _close_all() -> None:
-    for manager in list(_WRITERS.values()):
-        manager.close()
-
-
 def _forget_parent() -> None:
     global _WRITERS_LOCK
     _WRITERS_LOCK = threading.RLock()
@@ -1601,7 +1542,6 @@ def _forget_parent() -> None:
     _WRITERS.clear()
 
 
-atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
 
@@ -1622,34 +1562,18 @@ class ParallelPipelineCoordinator:
     """
 
     def __init__(
-        self,
-        max_workers: int = 4,
-        quota_manager: Any = None,
-        checkpoint_manager: Any = None,
-        dry_run: bool = False,
-        *,
-        executor: Executor | None = None,
-        classifier: Any = ErrorClassifier,
-        grace: float = 5.0,
-        stop_after: int | None = 3,
-        cancel: threading.Event | None = None,
-        on_start: Callable[[Any], object] | None = None,
-        on_result: Callable[[Record], object] | None = None,
+        self, max_workers: int = 4, quota_manager: Any = None, checkpoint_manager: Any = None, dry_run: bool = False,
+        *, executor: Executor | None = None, classifier: Any = ErrorClassifier, grace: float = 5.0,
+        stop_after: int | None = 3, cancel: threading.Event | None = None,
+        on_start: Callable[[Any], object] | None = None, on_result: Callable[[Record], object] | None = None,
     ) -> None:
         """ValueError for `max_workers` or `stop_after` below 1."""
         if max_workers < 1 or (stop_after is not None and stop_after < 1):
             raise ValueError("max_workers and stop_after must be at least 1")
-        self.max_workers = max_workers
-        self.quota_manager = quota_manager
-        self.checkpoint = checkpoint_manager
-        self.dry_run = dry_run
-        self.executor = executor
-        self.classifier = classifier
-        self.grace = grace
-        self.stop_after = stop_after
-        self.cancel = cancel
-        self.on_start = on_start
-        self.on_result = on_result
+        self.max_workers, self.quota_manager, self.checkpoint = max_workers, quota_manager, checkpoint_manager
+        self.dry_run, self.executor, self.classifier = dry_run, executor, classifier
+        self.grace, self.stop_after, self.cancel = grace, stop_after, cancel
+        self.on_start, self.on_result = on_start, on_result
         self._counts = {"successful": 0, "failed": 0, "skipped": 0}
 
     @property
@@ -1714,7 +1638,7 @@ class _Batch:
             raise TypeError("papers is a list of papers, not one text")
         from queue import SimpleQueue
 
-        self.owner = owner
+        self.owner, self.source, self.process_func = owner, iter(papers), process_func
         self.checkpoint: Any = None if owner.dry_run else owner.checkpoint
         own = isinstance(self.checkpoint, CheckpointManagerV2) and (
             getattr(self.checkpoint.update_paper_status, "__func__", None) is CheckpointManagerV2.update_paper_status
@@ -1722,22 +1646,19 @@ class _Batch:
         self.note: Any = getattr(self.checkpoint, "note_paper_status" if own else "update_paper_status", None)
         self.flush: Any = getattr(self.checkpoint, "flush", None) if own else lambda: None
         self.sized = hasattr(papers, "__len__")
-        self.source = iter(papers)
-        self.process_func = process_func
         in_processes = not (use_threads or owner.executor or owner.dry_run)
         self.payload = _payload_of(process_func, owner.classifier) if in_processes else b""
         self.tasks: SimpleQueue[tuple[int, Any] | None] = SimpleQueue()
         self.done: SimpleQueue[tuple[int, Record, str]] = SimpleQueue()
         self.commits: SimpleQueue[tuple[int, Record, str] | None] = SimpleQueue()
         self.pending: dict[int, Any] = {}
-        self.read = 0
+        self.read = self.streak = 0  # papers; failures in a row that every paper would meet
         self.threads: list[threading.Thread] = []
         self.processes: list[_ProcessWorker] = []
         self.stop = threading.Event()
         self.reason: str | None = None  # why nothing new starts
         self.abandoned = False  # nobody waits for the workers any more
         self.grace_ends = float("inf")
-        self.streak = 0  # failures in a row that every paper would meet
         self.lock = allocate_lock()  # guards the streak and the reason
         self.signum = 0  # of the signal that ends the batch; 0: none came
         self.inside = True  # the main thread runs the batch's code, not its consumer's
@@ -1763,8 +1684,8 @@ class _Batch:
             self.ending = self.inside = True
             try:
                 self._wind_down("interrupted" if interrupted else "ended")
-                if (interrupted or self.signum) and self.checkpoint is not None:
-                    _save(self.checkpoint)
+                if interrupted or self.signum:
+                    self._save()
                 self._end_threads()
             finally:
                 _INTERRUPTS.release(self)
@@ -1772,35 +1693,38 @@ class _Batch:
                     _INTERRUPTS.raise_again(self.signum)
 
     def _results(self) -> Iterator[tuple[int, Record]]:
-        pending, more = self.pending, True
+        more = True
         while True:
-            if more and self.reason is None:
-                more = self._feed()
+            more = more and self.reason is None and self._feed()
             if self.signum:
                 raise KeyboardInterrupt
-            if not pending:
+            if not self.pending:
                 break
             index, result, kind = self._next_done()
-            pending.pop(index, None)
+            self.pending.pop(index, None)
             if kind == "fatal":
                 raise result["error"]
             if kind != "wake":
                 yield index, self._counted(result, kind)
-        if self.reason is not None and self.sized:
-            yield from self._rest()
+        while self.reason is not None and self.sized and (papers := list(islice(self.source, 1_000))):
+            rest = [self._not_started(paper) for paper in papers]  # what was never read of a sequence after a stop
+            self.flush()
+            for result in rest:
+                yield self.read, self._counted(result, "not_started")
+                self.read += 1
 
     def _feed(self) -> bool:
         """Read ahead until the window is full or a result is there to be handed out; False at the end of the papers."""
-        pending, done = self.pending, self.done
-        for paper in islice(self.source, 8 * self.owner.max_workers - len(pending)):
-            pending[self.read] = paper
+        window = 8 * self.owner.max_workers
+        for paper in islice(self.source, window - len(self.pending)):
+            self.pending[self.read] = paper
             self.tasks.put((self.read, paper))
             self.read += 1
             if len(self.threads) < self.owner.max_workers:
                 self._start_worker()
-            if self.signum or not done.empty():
+            if self.signum or not self.done.empty():
                 return True
-        return len(pending) == 8 * self.owner.max_workers
+        return len(self.pending) == window
 
     def _next_done(self) -> tuple[int, Record, str]:
         """The next result. After a cancel whose grace is over, papers under way count as not started: they stay
@@ -1829,15 +1753,6 @@ class _Batch:
             self.owner.on_result(result)
         return result
 
-    def _rest(self) -> Iterator[tuple[int, Record]]:
-        """What was never read of a sequence after a stop."""
-        while papers := list(islice(self.source, 1_000)):
-            results = [self._not_started(paper) for paper in papers]
-            self.flush()
-            for result in results:
-                yield self.read, self._counted(result, "not_started")
-                self.read += 1
-
     def _wind_down(self, reason: str) -> None:
         """Start nothing new; give what is under way its grace, so that it gets into the checkpoint."""
         from queue import Empty
@@ -1851,6 +1766,13 @@ class _Batch:
                     self.owner._counts[kind] += 1
         except (Empty, KeyboardInterrupt):  # the grace is over, or somebody insists
             self.abandoned = True
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            try:
+                self.checkpoint.save()
+            except (OSError, CheckpointError) as error:  # the interrupt goes first; the journal holds everything
+                _warn("the checkpoint could not be brought up to date: %s", error)
 
     def _end_threads(self) -> None:
         for process in self.processes:
@@ -1884,63 +1806,54 @@ class _Batch:
 
     def _work(self) -> None:
         """A worker's thread: papers in, results out."""
-        attempt, out = None, self.done if self.checkpoint is None else self.commits
+        attempt, out = self._attempt_of(), self.done if self.checkpoint is None else self.commits
         while (task := self.tasks.get()) is not None:
             index, paper = task
             try:
-                result, kind = self._early_result(paper)
-                if not kind:
-                    attempt = attempt or self._attempt_of()
-                    result, kind = self._run(paper, attempt)
+                result, kind = self._run(paper, attempt)
             except BaseException as error:  # noqa: BLE001 - of a hook or the checkpoint: raised in the caller's thread
                 self._stop("a fault of the batch")
                 result, kind = {"error": error}, "fatal"
             out.put((index, result, kind))
 
-    def _early_result(self, paper: Any) -> tuple[Record, str]:
-        """Of a paper that is not to be run, and how it counts; "" for one that is."""
-        if self.owner.dry_run:
-            return {"paper": paper, "status": "success", "dry_run": True}, "successful"
-        if self.checkpoint is not None and self._stage_of(paper) == "completed":
-            return {"paper": paper, "status": "skipped"}, "skipped"
-        if self.reason is not None or self._is_cancelled() or not self._has_token():
-            return self._not_started(paper), "not_started"
-        return {}, ""
-
     def _run(self, paper: Any, attempt: Callable[[Any], tuple[Record, bool | None]]) -> tuple[Record, str]:
         """One paper from start to checkpoint: its result and how it counts."""
-        if self.owner.on_start is not None:
-            self.owner.on_start(paper)
-        if self.checkpoint is not None:
+        owner, recorded = self.owner, self.checkpoint is not None
+        if owner.dry_run:
+            return {"paper": paper, "status": "success", "dry_run": True}, "successful"
+        if recorded and self._stage_of(paper) == "completed":
+            return {"paper": paper, "status": "skipped"}, "skipped"
+        if owner.cancel is not None and owner.cancel.is_set():
+            self._stop("cancelled")
+        if self.reason is not None or not self._has_token():
+            return self._not_started(paper), "not_started"
+        if owner.on_start is not None:
+            owner.on_start(paper)
+        if recorded:
             self.note(str(paper), "in_progress")
         result, shared = attempt(paper)
         if shared is None:
             return result, "not_started"
         failed = result["status"] != "success"
         self._count_faults(result, failed, shared)
-        if self.checkpoint is not None and not self.abandoned:
+        if recorded and not self.abandoned:
             stages = result.get("stages_completed") or ()
             names = [stages] if isinstance(stages, str) else list(stages) if isinstance(stages, (list, tuple)) else []
             error = (result.get("error") or f"status {result['status']!r}") if failed else None
             self.note(str(paper), "failed" if failed else "completed", names, error)
         return result, "failed" if failed else "successful"
 
-    def _is_cancelled(self) -> bool:
-        return self.owner.cancel is not None and self.owner.cancel.is_set()
-
     def _has_token(self) -> bool:
         quota = self.owner.quota_manager
         if quota is None:
             return True
-        if isinstance(quota, SimpleQuotaManager):
-            return quota.consume(1, cancel=self.stop)
-        return quota.consume(tokens=1, wait=True) is not False
+        waiting = {"cancel": self.stop} if isinstance(quota, SimpleQuotaManager) else {"wait": True}
+        return quota.consume(tokens=1, **waiting) is not False
 
     def _not_started(self, paper: Any) -> Record:
         if self.checkpoint is not None and self._stage_of(paper) is None:
             self.note(str(paper), "not_started")
-        reason = self.reason or ("cancelled" if self._is_cancelled() else "no token")
-        return {"paper": paper, "status": "not_started", "reason": reason}
+        return {"paper": paper, "status": "not_started", "reason": self.reason or "no token"}
 
     def _stop(self, reason: str) -> None:
         with self.lock:
@@ -1989,31 +1902,21 @@ def _attempt(process_func: Callable[[Any], Any], paper: Any, classifier: Any) ->
         result = process_func(paper)
         if not isinstance(result, dict):
             raise TypeError(f"{type(result).__name__} returned for a paper, not a dict")
+        if "paper" not in result or "status" not in result:
+            result = {"paper": paper, "status": "success", **result}
+        fault = None if result["status"] == "success" else result.get("error")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a paper's own fault, SystemExit among them, touches no other
-        return _failure(paper, error, classifier), _is_shared(classifier, error)
-    if "paper" not in result or "status" not in result:
-        result = {"paper": paper, "status": "success", **result}
-    return result, result["status"] != "success" and _is_shared(classifier, result.get("error"))
+        result, fault = _failure(paper, error, classifier), error
+    is_shared = getattr(classifier, "is_shared_fault", ErrorClassifier.is_shared_fault)
+    return result, fault is not None and bool(is_shared(fault))
 
 
 def _failure(paper: Any, error: BaseException, classifier: Any) -> Record:
     kind = classifier.classify_error(error)
     text = _text_of(error) or type(error).__name__
     return {"paper": paper, "status": "error", "error": text, "error_type": getattr(kind, "value", str(kind))}
-
-
-def _is_shared(classifier: Any, error: object) -> bool:
-    judge = getattr(classifier, "is_shared_fault", ErrorClassifier.is_shared_fault)
-    return error is not None and bool(judge(error))
-
-
-def _save(checkpoint: Any) -> None:
-    try:
-        checkpoint.save()
-    except (OSError, CheckpointError) as error:  # the interrupt goes first; the journal holds everything
-        _warn("the checkpoint could not be brought up to date: %s", error)
 
 
 class _Interrupts:
@@ -2120,9 +2023,8 @@ class _ProcessWorker:
     _starting = allocate_lock()  # multiprocessing's own books are not thread-safe
 
     def __init__(self, payload: bytes) -> None:
-        self._payload = payload
-        self._ended = False
-        self._start()
+        self._payload, self._ended = payload, False
+        self._process: Any = None
 
     def _start(self) -> None:
         import multiprocessing
@@ -2148,39 +2050,45 @@ class _ProcessWorker:
 
         try:
             data = pickle.dumps(paper)
-            answer = self._ask(data) or self._ask(data)
-            if answer is None and not self._ended:
-                raise RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
+        except Exception as error:  # noqa: BLE001 - whatever this paper's own pickling raises
+            return _failure(paper, error, ErrorClassifier), False
+        answer = self._ask(data) or self._ask(data)
+        if answer is None and self._ended:
+            return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
+        try:
             if answer is None:
-                return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
+                raise RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
             result, shared = pickle.loads(answer)
-        except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
+        except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
             return _failure(paper, error, ErrorClassifier), False
         return {**result, "paper": paper} if result["paper"] is None else result, shared
 
     def _ask(self, data: bytes) -> bytes | None:
-        """The answer; None if the process died, with a new one in its place."""
+        """The answer; None if the process died, or the batch is over."""
+        if self._ended:
+            return None
+        if self._process is None:
+            self._start()
         try:
             self._pipe.send_bytes(data)
             return bytes(self._pipe.recv_bytes())
         except (EOFError, OSError):
             self._process.join(1.0)
-            self._code = self._process.exitcode
-            if not self._ended:
-                self._pipe.close()
-                self._start()
+            self._code, self._process = self._process.exitcode, None
+            self._pipe.close()
             return None
 
     def end(self, at_once: bool) -> None:
         """Let the process end; `at_once` without its paper."""
-        self._ended = True
-        if at_once:
-            self._process.kill()
-        else:
-            self._pipe.close()
-        self._process.join(2.0)
-        if self._process.exitcode is None:
-            self._process.kill()
+        self._ended, process = True, self._process
+        if process is not None:
+            if at_once:
+                process.kill()
+            else:
+                self._pipe.close()
+            process.join(2.0)
+            if process.exitcode is None:
+                process.kill()
 
 
 def _serve_papers(pipe: Any) -> None:
