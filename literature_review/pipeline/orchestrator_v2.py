@@ -1457,7 +1457,9 @@ class CheckpointManagerV2:
     def _settle(self, ticket: int, batch: dict[str | None, str]) -> None:
         """What was written and flushed is dirty no more, unless it changed meanwhile."""
         with self._mutex:
-            self._dirty = {key: line for key, line in self._dirty.items() if batch.get(key) is not line}
+            for key, line in batch.items():
+                if self._dirty.get(key) is line:
+                    del self._dirty[key]
             self._durable = max(self._durable, ticket)
 
     def _keep_folding(self) -> None:
