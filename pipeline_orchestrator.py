@@ -6,6 +6,7 @@ A parser, a main, one error boundary. All work is done by the package.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,20 @@ from literature_review.pipeline.runlog import RunLog, one_line
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """As wide as the terminal. argparse makes one for every option; asking by itself it would import shutil for it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width())
+
+
+def _width() -> int:
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size().columns) - 2
+    except (OSError, ValueError):
+        return 78
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = argparse.ArgumentParser(
@@ -28,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         description="Pipeline Orchestrator v2.0: review a folder of papers against a protocol. "
         "Exit codes: 0 all well, 1 a stage or papers failed, 2 wrong usage or configuration, 130 interrupted.",
         allow_abbrev=False,
+        formatter_class=_HelpFormatter,
     )
     add = made.add_argument
     add("--config", metavar="FILE", help="configuration (default: pipeline_config.json here, if it is there)")

@@ -20,21 +20,23 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from literature_review.errors import StageTimeoutError
-from literature_review.models import (
-    Bibliography,
-    Claim,
-    Document,
-    Findings,
-    PaperFile,
-    PaperReview,
-    ReviewProtocol,
-    StageResult,
-    SubRequirement,
-    Verdict,
-)
+
+if TYPE_CHECKING:  # names of types alone: a dry run does without them
+    from literature_review.models import (
+        Bibliography,
+        Claim,
+        Document,
+        Findings,
+        PaperFile,
+        PaperReview,
+        ReviewProtocol,
+        StageResult,
+        SubRequirement,
+        Verdict,
+    )
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from literature_review.errors import ProtocolError
 from literature_review.json_shape import REQUIRED, Block, ListOf, Number, Shape, Text
-from literature_review.models import Criterion, Question, Requirement, ReviewProtocol, Screening, SubRequirement
+from literature_review.records import Criterion, Question, Requirement, ReviewProtocol, Screening, SubRequirement
 from literature_review.strict_json import Problems, join, read_json, shown
 
 _CODES = (

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from literature_review.config import Config
 from literature_review.config_shape import BACKEND_QUOTAS
 from literature_review.errors import ConfigError, MissingExtraError, ProtocolError, UsageError
-from literature_review.models import ReviewProtocol
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
 from literature_review.pipeline.policy import CircuitBreaker
 from literature_review.pipeline.run import PipelineOrchestrator
@@ -20,6 +19,7 @@ from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import load_stages, look_at_stages
 from literature_review.plugins import PLUGINS, load, require_packages
 from literature_review.protocol import load_protocol
+from literature_review.records import ReviewProtocol
 
 if TYPE_CHECKING:
     from literature_review.pipeline.calls import CallGate
@@ -48,8 +48,10 @@ def build_parts(config: Config, log: RunLog) -> Parts:
     breaker = _breaker(config)
     backend = _backend(config, log, breaker)
     reader = load("reader", "standard")(timeout=config.document_timeout)
-    database = load("database", "sqlite")(os.path.join(config.output_dir, "review.db"), warn=log.warning)
-    history = load("history", "file")(os.path.join(config.output_dir, config.version_history_path), warn=log.warning)
+    later = Later if config.dry_run else _now
+    database = later(lambda: load("database", "sqlite")(_output(config, "review.db"), warn=log.warning))
+    history = later(lambda: load("history", "file")(_output(config, config.version_history_path), warn=log.warning))
+    reports = {name: later(_report(name)) for name in PLUGINS["report"]}
 
     def close() -> None:
         for part in (reader, backend, database):
@@ -64,10 +66,39 @@ def build_parts(config: Config, log: RunLog) -> Parts:
         store=database,
         database=database,
         history=history,
-        reports={name: load("report", name)() for name in PLUGINS["report"]},
+        reports=reports,
         close=close,
         breaker=breaker,
     )
+
+
+class Later:
+    """A part that is made when it is first asked for something: a dry run asks for some of them in vain."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return getattr(self._made, name)
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
+
+
+def _now(make: Callable[[], Any]) -> Any:
+    return make()
+
+
+def _report(name: str) -> Callable[[], Any]:
+    return lambda: load("report", name)()
+
+
+def _output(config: Config, name: str) -> str:
+    return os.path.join(config.output_dir, name)
 
 
 def _try(problems: list[str], step: Callable[[], T]) -> T | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from literature_review.documents.plain_text import MARKDOWN_ENDINGS, TEXT_ENDINGS
 from literature_review.errors import UnreadablePaperError
-from literature_review.models import PaperFile
+from literature_review.records import PaperFile
 
 PAPER_ENDINGS = (".pdf", *TEXT_ENDINGS, *MARKDOWN_ENDINGS)
 REFERENCE_ENDINGS = (".ris", ".bib", ".bibtex")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from literature_review.errors import UnreadablePaperError
-from literature_review.models import Document, Page, Section
-from literature_review.text.sections import find_sections
+
+if TYPE_CHECKING:
+    from literature_review.models import Document, Page
 
 TEXT_ENDINGS = (".txt", ".text")
 MARKDOWN_ENDINGS = (".md", ".markdown")
@@ -26,7 +28,7 @@ _COMMON_SIGNS = frozenset(map(chr, [*range(0x21, 0x7F), *range(0x2010, 0x2070)])
 _SAMPLE_BYTES = 64 * 1024
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BINARY_SHARE = 0.002
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.S)
+_FRONT_MATTER = r"---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)"
 _FRONT_MATTER_KEYS = {"title": "title", "author": "author", "authors": "author", "date": "date", "doi": "doi"}
 
 
@@ -37,6 +39,9 @@ def read_text(data: bytes, markdown: bool = False) -> Document:
     A form feed ends a page and belongs to none. `metadata` names `encoding` and, for Markdown with front
     matter, its title, author, date and DOI. Raises UnreadablePaperError: empty, too_large, damaged (binary).
     """
+    from literature_review.models import Document, Section
+    from literature_review.text.sections import find_sections
+
     if len(data) > MAX_TEXT_BYTES:
         raise UnreadablePaperError(
             "too_large",
@@ -127,6 +132,8 @@ def _binary() -> UnreadablePaperError:
 
 
 def _pages(text: str) -> Iterator[Page]:
+    from literature_review.models import Page
+
     start, number = 0, 1
     while True:
         end = text.find("\f", start)
@@ -140,7 +147,7 @@ def _pages(text: str) -> Iterator[Page]:
 
 def _front_matter(text: str) -> dict[str, str]:
     """The few fields of a Markdown file's front matter that are single lines; no YAML is interpreted."""
-    block = _FRONT_MATTER.match(text)
+    block = re.match(_FRONT_MATTER, text, re.S)
     fields: dict[str, str] = {}
     for line in block.group(1).split("\n") if block else ():
         key, colon, value = line.partition(":")

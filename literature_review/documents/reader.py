@@ -20,11 +20,11 @@ from literature_review.documents.quick_check import (
     refuse_other_formats,
 )
 from literature_review.errors import UnreadablePaperError
-from literature_review.models import Bibliography, Document, PaperFile
-from literature_review.ports import Deadline
 
 if TYPE_CHECKING:
     from literature_review.documents.worker_pool import WorkerPool
+    from literature_review.models import Bibliography, Document, PaperFile
+    from literature_review.ports import Deadline
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
 PDF_READER_VERSION = "2"

@@ -22,11 +22,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from literature_review import __version__
-from literature_review.models import Claim, Document, Findings, Proposal, SubRequirement, Verdict
-from literature_review.ports import Deadline
 
 if TYPE_CHECKING:
     from literature_review.llm.offline_reading import PaperReading, Thresholds
+    from literature_review.models import Claim, Document, Findings, Proposal, SubRequirement, Verdict
+    from literature_review.ports import Deadline
 
 KEPT_READINGS = 4
 """Papers whose index is kept, so that stages in a row read each once."""
@@ -70,6 +70,8 @@ class OfflineBackend:
         return self
 
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
+        from literature_review.models import Findings
+
         deadline.check("finding claims")
         reading = self._reading(document)
         proposals: list[Proposal] = []
@@ -105,6 +107,8 @@ class OfflineBackend:
         wanted: Mapping[str, SubRequirement],
         deadline: Deadline,
     ) -> Findings:
+        from literature_review.models import Findings
+
         deadline.check("reconsidering")
         from literature_review.llm.offline_appeal import appeal
 

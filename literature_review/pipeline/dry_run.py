@@ -11,7 +11,6 @@ from typing import Any
 
 from literature_review.config import Config
 from literature_review.errors import PaperError, StageTimeoutError, UsageError
-from literature_review.models import PaperFile, RunResult
 from literature_review.pipeline.forecast import Forecast, add, lengths_of, nothing, of_stage, spoken, spoken_usd
 from literature_review.pipeline.orchestrator_v2 import CheckpointError, CheckpointManagerV2
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
@@ -19,7 +18,7 @@ from literature_review.pipeline.references_told import tell_references
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import LoadedStage, check_stage_names
 from literature_review.plugins import load
-from literature_review.ports import Deadline
+from literature_review.records import PaperFile, RunResult
 
 READ_AT_MOST = 200  # papers whose text is read for the forecast; the others are taken to be like them
 
@@ -104,6 +103,7 @@ class DryRun:
         """Characters per paper: their size where nothing is paid for, the true text where it costs money."""
         if not parts.backend.paid:
             return [paper.size for paper in papers]
+        from literature_review.ports import Deadline
 
         def read(paper: PaperFile) -> int | None:
             try:

@@ -8,11 +8,14 @@ The dry run shows it; a run keeps it in its checkpoint from the beginning and sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from literature_review.models import PaperFile
 from literature_review.pipeline.progress import spoken_seconds
-from literature_review.pipeline.stages import LoadedStage
-from literature_review.ports import Backend
+
+if TYPE_CHECKING:
+    from literature_review.pipeline.stages import LoadedStage
+    from literature_review.ports import Backend
+    from literature_review.records import PaperFile
 
 Forecast = dict[str, "float | None"]
 AMOUNTS = ("calls", "tokens", "usd", "seconds")

@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from literature_review.errors import StageTimeoutError
-from literature_review.ports import Deadline
+
+if TYPE_CHECKING:
+    from literature_review.ports import Deadline
 
 T = TypeVar("T")
 

@@ -6,9 +6,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from literature_review.ports import Log
+if TYPE_CHECKING:
+    from literature_review.ports import Log
 
 
 class Progress:
