@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from literature_review import config_shape, stage_order
 from literature_review.config_shape import BACKEND_KEYS, SCORE_WEIGHTS, on_this_machine
 from literature_review.errors import ConfigError
+from literature_review.light_record import as_plain, made, record
 from literature_review.strict_json import Problems, read_json
 
 DEFAULT_FILE = "pipeline_config.json"
 
 
-@dataclass(frozen=True)
+@record
 class StageRetry:
     """How often a stage is tried; `backoff_base ** (attempt - 1)` seconds between, at most `backoff_max`."""
 
@@ -31,21 +31,21 @@ class StageRetry:
     backoff_max: float = 60.0
 
 
-@dataclass(frozen=True)
+@record
 class RetryPolicy:
     """Retries of stages. `circuit_breaker_threshold`: transient call failures in a row that open the breaker."""
 
     enabled: bool = True
     default: StageRetry = StageRetry()
     circuit_breaker_threshold: int = 3
-    per_stage: Mapping[str, StageRetry] = field(default_factory=dict)
+    per_stage: Mapping[str, StageRetry] = made(default_factory=dict)
 
     def for_stage(self, name: str) -> StageRetry:
         """The stage's own policy, completed from the default, or the default."""
         return self.per_stage.get(name, self.default)
 
 
-@dataclass(frozen=True)
+@record
 class CallRetry:
     """Retries of one call: before attempt n+1, `base * factor ** (n - 1)` seconds, at most `max_delay`."""
 
@@ -56,7 +56,7 @@ class CallRetry:
     enable_jitter: bool = True
 
 
-@dataclass(frozen=True)
+@record
 class Quota:
     """At most `rate` calls in any window of `per_seconds`, as the provider sees them.
 
@@ -71,7 +71,7 @@ class Quota:
     requests_per_day: int | None = None
 
 
-@dataclass(frozen=True)
+@record
 class ModelPrice:
     """US dollars for a million tokens, each 0 or more."""
 
@@ -79,7 +79,7 @@ class ModelPrice:
     output_usd_per_million: float
 
 
-@dataclass(frozen=True)
+@record
 class LlmSettings:
     """Which back end reads the papers, and how. Times in seconds.
 
@@ -97,7 +97,7 @@ class LlmSettings:
     max_input_tokens: int = 8_000
     max_output_tokens: int = 4_096
     budget_usd: float | None = None
-    prices: Mapping[str, ModelPrice] = field(default_factory=dict)
+    prices: Mapping[str, ModelPrice] = made(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.api_key_env == "":
@@ -111,7 +111,7 @@ class LlmSettings:
         return self.backend != "offline"
 
 
-@dataclass(frozen=True)
+@record
 class ReviewSettings:
     """How the review decides. `covered_at`, `partial_at`: coverage in 0..1; None is the back end's fitted one.
 
@@ -125,10 +125,10 @@ class ReviewSettings:
     partial_at: float | None = None
     votes: int = 1
     borderline: float = 0.1
-    score_weights: Mapping[str, float] = field(default_factory=lambda: dict(SCORE_WEIGHTS))
+    score_weights: Mapping[str, float] = made(default_factory=lambda: dict(SCORE_WEIGHTS))
 
 
-@dataclass(frozen=True)
+@record
 class StageSpec:
     """A stage: `module` has `run(context) -> StageResult`; `after`: the stage behind which it was put."""
 
@@ -142,7 +142,7 @@ class StageSpec:
 STANDARD_STAGES: tuple[StageSpec, ...] = tuple(StageSpec(**row) for row in stage_order.STANDARD_STAGES)
 
 
-@dataclass(frozen=True)
+@record
 class Config:
     """All settings of a run. Times in seconds; relative paths are from the current folder, but
     `version_history_path` from `output_dir`.
@@ -160,15 +160,15 @@ class Config:
     log_level: str = "INFO"
     document_timeout: float = 120.0
     dry_run: bool = False
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    llm: LlmSettings = field(default_factory=LlmSettings)
-    review: ReviewSettings = field(default_factory=ReviewSettings)
+    retry_policy: RetryPolicy = made(default_factory=RetryPolicy)
+    llm: LlmSettings = made(default_factory=LlmSettings)
+    review: ReviewSettings = made(default_factory=ReviewSettings)
     stages: tuple[StageSpec, ...] = STANDARD_STAGES
     max_workers: int = 4
     parallel: bool = False
     checkpoint_file: str = "pipeline_checkpoint.json"
-    call_retry: CallRetry = field(default_factory=CallRetry)
-    quota: Mapping[str, Quota] = field(default_factory=dict)
+    call_retry: CallRetry = made(default_factory=CallRetry)
+    quota: Mapping[str, Quota] = made(default_factory=dict)
     enable_quota_management: bool = True
     enable_smart_retry: bool = True
     source: str | None = None
@@ -183,18 +183,18 @@ class Config:
             **{name: getattr(self, name) for name in guide + own},
             "retry_policy": self._retry_json(),
             "v2_features": self._features_json(),
-            "llm": asdict(self.llm),
-            "review": asdict(self.review),
-            "stages": [asdict(stage) for stage in self.stages],
+            "llm": as_plain(self.llm),
+            "review": as_plain(self.review),
+            "stages": [as_plain(stage) for stage in self.stages],
         }
 
     def _retry_json(self) -> dict[str, Any]:
         policy = self.retry_policy
         return {
             "enabled": policy.enabled,
-            **{f"default_{name}": value for name, value in asdict(policy.default).items()},
+            **{f"default_{name}": value for name, value in as_plain(policy.default).items()},
             "circuit_breaker_threshold": policy.circuit_breaker_threshold,
-            "per_stage": {name: asdict(retry) for name, retry in policy.per_stage.items()},
+            "per_stage": {name: as_plain(retry) for name, retry in policy.per_stage.items()},
         }
 
     def _features_json(self) -> dict[str, Any]:
@@ -202,8 +202,8 @@ class Config:
             "max_workers": self.max_workers,
             "enable_parallel": self.parallel,
             "checkpoint_file": self.checkpoint_file,
-            "retry": asdict(self.call_retry),
-            "quota": {name: asdict(quota) for name, quota in self.quota.items()},
+            "retry": as_plain(self.call_retry),
+            "quota": {name: as_plain(quota) for name, quota in self.quota.items()},
             "feature_flags": {
                 "enable_parallel_processing": self.parallel,
                 "enable_quota_management": self.enable_quota_management,
@@ -259,20 +259,16 @@ def _llm(values: Mapping[str, Any]) -> LlmSettings:
     return LlmSettings(**{**_own(LlmSettings, values), "prices": prices})
 
 
-def _own(record: type, values: Mapping[str, Any]) -> dict[str, Any]:
+def _own(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the values that are fields of the record."""
-    names = {entry.name for entry in fields(record)}
-    return {name: value for name, value in values.items() if name in names}
+    return {name: value for name, value in values.items() if name in kind.__annotations__}
 
 
 def _retry_policy(values: Mapping[str, Any]) -> RetryPolicy:
-    default = StageRetry(**{name: values[f"default_{name}"] for name in _names(StageRetry)})
+    names = ("max_attempts", "backoff_base", "backoff_max")
+    default = {name: values[f"default_{name}"] for name in names}
     per_stage = {
-        stage: replace(default, **{name: entry[name] for name in _names(StageRetry) if entry[name] is not None})
+        stage: StageRetry(**{name: default[name] if entry[name] is None else entry[name] for name in names})
         for stage, entry in values["per_stage"].items()
     }
-    return RetryPolicy(values["enabled"], default, values["circuit_breaker_threshold"], per_stage)
-
-
-def _names(record: type[StageRetry]) -> list[str]:
-    return [entry.name for entry in fields(record)]
+    return RetryPolicy(values["enabled"], StageRetry(**default), values["circuit_breaker_threshold"], per_stage)

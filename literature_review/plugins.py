@@ -7,14 +7,14 @@ report, store or reader is one file and one line here; a new stage needs none (`
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from literature_review.errors import MissingExtraError, UsageError
+from literature_review.light_record import record
 
 
-@dataclass(frozen=True)
+@record
 class Plugin:
     """`target`: "module:attribute". `packages`: what it imports beyond the standard library; `extra`: the name
     under which `pip install` brings them."""

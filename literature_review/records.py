@@ -4,11 +4,12 @@ all others; here they can be had without those, so that the dry run starts soone
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from literature_review.light_record import as_plain, made, record
 
-@dataclass(frozen=True)
+
+@record
 class PaperFile:
     """A file that was found. `id`: its path below the papers folder, with `/`; `sha256` of its bytes."""
 
@@ -19,7 +20,7 @@ class PaperFile:
     duplicate_of: str | None = None
 
 
-@dataclass(frozen=True)
+@record
 class SubRequirement:
     """The smallest thing that is looked for, with the texts that it stands under."""
 
@@ -30,21 +31,21 @@ class SubRequirement:
     question: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Requirement:
     id: str
     text: str
     sub_requirements: tuple[SubRequirement, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     id: str
     text: str
     requirements: tuple[Requirement, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Criterion:
     """A screening criterion; `keywords` are the words that matter most."""
 
@@ -53,7 +54,7 @@ class Criterion:
     keywords: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Screening:
     """Criteria for taking a paper in. `years`: first and last year allowed; `languages`: ISO 639-1 codes."""
 
@@ -63,7 +64,7 @@ class Screening:
     languages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class ReviewProtocol:
     """What the review asks. Ids are unique over all levels."""
 
@@ -78,7 +79,7 @@ class ReviewProtocol:
 
     def to_json(self) -> dict[str, Any]:
         """The protocol as the file gives it, every optional key written out."""
-        data = asdict(self)
+        data: dict[str, Any] = as_plain(self)
         for question in data["questions"]:
             for requirement in question["requirements"]:
                 for sub in requirement["sub_requirements"]:
@@ -86,7 +87,7 @@ class ReviewProtocol:
         return data
 
 
-@dataclass(frozen=True)
+@record
 class RunResult:
     """How a run ended. `exit_code`: 0 all well, 1 a stage or papers failed, 2 usage, 130 interrupted.
 
@@ -98,14 +99,14 @@ class RunResult:
     exit_code: int
     status: str
     run_id: str
-    papers: Mapping[str, int] = field(default_factory=dict)
-    claims: Mapping[str, int] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
+    papers: Mapping[str, int] = made(default_factory=dict)
+    claims: Mapping[str, int] = made(default_factory=dict)
+    failures: Mapping[str, str] = made(default_factory=dict)
     worked: tuple[str, ...] = ()
     reused: tuple[str, ...] = ()
     retries: int = 0
-    quota: Mapping[str, float] = field(default_factory=dict)
+    quota: Mapping[str, float] = made(default_factory=dict)
     cost_usd: float | None = 0.0
-    costs: Mapping[str, Any] = field(default_factory=dict)
+    costs: Mapping[str, Any] = made(default_factory=dict)
     seconds: float = 0.0
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = made(default_factory=dict)

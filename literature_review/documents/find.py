@@ -12,10 +12,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 
 from literature_review.documents.plain_text import MARKDOWN_ENDINGS, TEXT_ENDINGS
 from literature_review.errors import UnreadablePaperError
+from literature_review.light_record import record
 from literature_review.records import PaperFile
 
 PAPER_ENDINGS = (".pdf", *TEXT_ENDINGS, *MARKDOWN_ENDINGS)
@@ -24,7 +24,7 @@ OUTPUT_MARKS = ("review.db", "pipeline_checkpoint.json")
 _BLOCK_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True)
+@record
 class FoundPapers:
     """What lies below a papers folder, each sorted by id.
 
@@ -39,7 +39,7 @@ class FoundPapers:
     references: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class _Found:
     """A name that the walk came upon: kind is paper, references, ignored or problem."""
 
@@ -153,7 +153,7 @@ def _with_duplicates(papers: list[PaperFile]) -> tuple[PaperFile, ...]:
     for paper in papers:
         original = first.setdefault(paper.sha256, paper.id)
         is_copy = original != paper.id and paper.size > 0
-        marked.append(replace(paper, duplicate_of=original) if is_copy else paper)
+        marked.append(PaperFile(paper.id, paper.path, paper.sha256, paper.size, original) if is_copy else paper)
     return tuple(marked)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from literature_review.light_record import made, record
 
 if TYPE_CHECKING:  # names of types alone: the dry run starts without what it does not use
     from literature_review.models import PaperFile, ReviewProtocol
@@ -21,18 +22,18 @@ if TYPE_CHECKING:  # names of types alone: the dry run starts without what it do
     )
 
 
-@dataclass(frozen=True)
+@record
 class PapersFound:
     """What lies in the papers folder. `problems`: paper id -> why its file cannot be taken; `references`: what
     reference files there say of the papers, where there are any."""
 
     papers: tuple[PaperFile, ...]
     ignored: tuple[str, ...] = ()
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = made(default_factory=dict)
     references: References | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Parts:
     """The parts of a pipeline, each known by its promise alone. `close()` gives everything back."""
 
@@ -49,7 +50,7 @@ class Parts:
     breaker: CircuitBreaker | None = None
 
 
-@dataclass(frozen=True)
+@record
 class RunOptions:
     """How a run was asked for. `resume`: go on with the run in the checkpoint; `resume_from`: run this stage and
     all after it again, and none before it; `only`: this stage alone; `force`: review everything again."""

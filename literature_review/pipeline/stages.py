@@ -6,12 +6,12 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from literature_review.errors import ConfigError, UsageError
+from literature_review.light_record import record
 from literature_review.stage_order import STANDARD_STAGES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _OURS = frozenset(stage["module"] for stage in STANDARD_STAGES)
 
 
-@dataclass(frozen=True)
+@record
 class LoadedStage:
     """A stage that is ready to run. `source`: digest of its module's file, so that changed code is run again."""
 
@@ -37,7 +37,7 @@ class LoadedStage:
         return self.spec.name
 
 
-@dataclass(frozen=True)
+@record
 class Segment:
     """Stages that run together: one corpus stage, or per-paper stages that a paper walks in one go."""
 
