@@ -119,6 +119,7 @@ class PaperReader:
 
     def _read_pdf(self, path: str, timeout: float, deadline: Deadline) -> Document:
         from literature_review.documents.worker_pool import WorkerDiedError, WorkerTimeoutError
+        from literature_review.models import Document
 
         if self._worker_command is None and not _has_pypdfium2():
             raise UnreadablePaperError("no_reader", _NO_READER)
@@ -155,6 +156,8 @@ def read_document(path: str | os.PathLike[str], timeout: float = DEFAULT_TIMEOUT
     read by workers that are kept for the next call and end with the program.
     """
     _refuse_timeout(timeout)
+    from literature_review.ports import Deadline
+
     return _shared_reader().read_within(os.fspath(path), timeout, Deadline())
 
 
