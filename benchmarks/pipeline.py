@@ -8,6 +8,7 @@ ideal, and what happens to both when things go wrong.
         --outage 60               the same, with the server down for 60 s in the middle
         --quota                   a server with limits of its own, of calls and of tokens, and a program that knows them
         --injection               papers that give orders, and a model that obeys them
+        --forecast                40 trials of ../shared/data/evidence_inference: what is forecast, and what it costs
 
 The ideal is calls x latency / workers, or calls / the refill rate of the quota where that is longer. To reach: 1.15
 times that, every paper reviewed, and no answer paid for twice.
@@ -19,6 +20,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,11 +31,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from model_faults import failure, throttled
 from model_reviewers import honest, obedient
 from model_server import Answer, Limits, ModelServer, most_in_window
 from model_wire import Reply, Request
 from pipeline_case import KEY, KEY_VARIABLE, ROOT, Case, Ledger, Outcome, files_with_key, report_of, run, states_of
+
+from literature_review.llm.prices import PriceTable
 
 THROTTLED, DROPPED = 0.05, 0.01  # shares of all calls
 MODELS = {"gemini": "gemini-3.8-flash", "openai_compatible": "gpt-5.4-mini"}
@@ -84,6 +90,8 @@ class Bench:
 
     def tell(self, case: Case, server: ModelServer, outcome: Outcome) -> None:
         """What the run did, by the server's count, the ledger and the report."""
+        if not (case.output / "gap_analysis_report.json").exists():
+            sys.exit(f"no report: exit code {outcome.code}\n{outcome.text}")
         ledger, sent = Ledger.read(case), Counter(each.status for each in server.requests)
         print(f"  exit code {outcome.code}; papers: {states_of(report_of(case))}")
         print(f"  server: {len(server.requests)} calls, by status {dict(sorted(sent.items()))} (0: dropped); "
@@ -241,6 +249,35 @@ def injection(bench: Bench) -> None:
     print(f"  approved {approved}, of papers with orders {ordered}, not standing in their paper: {unquoted}")
 
 
+def forecast(bench: Bench) -> None:
+    """What a dry run says of 40 real trials, and what they then cost, added up by hand from the server's records."""
+    data = ROOT.parent / "shared" / "data" / "evidence_inference"
+    if not data.exists():
+        print(f"forecast: there is no {data}")
+        return
+    trials = sorted(data.glob("*.txt"))[:40]
+    with bench.server(honest) as server:
+        case = bench.case("forecast", server, 0)
+        for trial in trials:
+            shutil.copy(trial, case.folder / "papers")
+        lines = (data / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+        asked = [json.loads(line) for line in lines[:: len(lines) // 12]]
+        subs = [{"id": each["id"], "text": f"Effect of {each['intervention']} on {each['outcome']}"} for each in asked]
+        requirement = {"id": "R", "text": "Effects", "sub_requirements": subs}
+        whole = {"id": "Q", "text": "Effects", "requirements": [requirement]}
+        (case.folder / "protocol.json").write_text(json.dumps({"title": "Trials", "questions": [whole]}))
+        run(case, "--dry-run")
+        outcome = run(case, PARALLEL)
+        print(f"forecast: {len(trials)} trials, {len(subs)} sub-requirements")
+        bench.tell(case, server, outcome)
+        price = PriceTable.standard().price(MODELS[bench.options.backend])
+        answered = [each for each in server.requests if each.status == 200]
+        by_hand = sum(price.usd(each.input_tokens, each.output_tokens) for each in answered) if price else 0.0
+        print(f"  by hand from the server's records: {by_hand:.4f} USD")
+        told = [line[22:] for line in outcome.text.splitlines() if " expected" in line]
+        print("\n".join(f"  {line}" for line in told))
+
+
 def _claims(part: Any) -> list[dict[str, Any]]:
     """All claims of the report, wherever they stand."""
     if isinstance(part, dict):
@@ -259,10 +296,11 @@ def main() -> None:
     options.add_argument("--outage", type=float, default=0.0)
     options.add_argument("--quota", action="store_true")
     options.add_argument("--injection", action="store_true")
+    options.add_argument("--forecast", action="store_true")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(chosen, Path(folder))
-        cases = {"kill": killed, "outage": outage, "quota": quota, "injection": injection}
+        cases = {"kill": killed, "outage": outage, "quota": quota, "injection": injection, "forecast": forecast}
         special = [case for name, case in cases.items() if getattr(chosen, name)]
         for case in special:
             case(bench)

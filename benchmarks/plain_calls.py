@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
+from pipeline_case import FIRST_WAIT, KEY_VARIABLE
 from pyrate_limiter import Duration, Limiter, Rate
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
@@ -25,11 +26,11 @@ def main() -> None:
     path, base_url, workers, rate = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
         questions: list[dict[str, Any]] = json.load(file)
-    client = openai.OpenAI(api_key=os.environ["REVIEW_BENCHMARK_KEY"], base_url=base_url, max_retries=0, timeout=60)
+    client = openai.OpenAI(api_key=os.environ[KEY_VARIABLE], base_url=base_url, max_retries=0, timeout=60)
     limiter = Limiter(Rate(int(float(rate)), Duration.SECOND))
 
     @retry(retry=retry_if_exception_type(WORTH_REPEATING), stop=stop_after_attempt(6),
-           wait=wait_exponential_jitter(initial=0.5, max=60))  # fmt: skip
+           wait=wait_exponential_jitter(initial=FIRST_WAIT, max=60))  # fmt: skip
     def ask(body: dict[str, Any]) -> str:
         limiter.try_acquire("calls")
         return str(client.chat.completions.create(**body).choices[0].message.content)
