@@ -23,6 +23,8 @@ _LANGUAGE_CHARACTERS = 40_000
 _YEARS = (1800, 2100)
 _DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+", re.I)
 _DOI_MARK = re.compile(r"(?:doi\.org/|doi[:\s]\s*)(10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+)", re.I)
+_CITED = re.compile(r"\s*(?:\[\d{1,3}\]|\d{1,3}\.)\s.*\b10\.\d{4,9}/")
+_MANY_DOIS = 5  # are those of other works
 _ARXIV_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d{1,2})?\s{0,3}\[[a-z-]{2,10}(?:\.[A-Za-z-]{2,10})?\]")
 _PUBLISHED = re.compile(
     r"(?:(?:©|\(c\)|\b(?:copyright|published|publication date|first online|vol(?:ume|\.)?\b))[^\n]{0,60}?"
@@ -35,6 +37,8 @@ _DATE = re.compile(
     re.I,
 )
 _HEAD_CHARACTERS = 1_500
+_LONGEST_TITLE = 400
+_CHINESE = re.compile("[^\n]{0,40}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{5}")
 _BAD_TITLE = re.compile(
     r"^(?:untitled.*|microsoft word.*|.*\.(?:docx?|pdf|tex|dvi|indd|qxd|rtf|odt|pptx?|ps)|title|document\d*|paper|"
     r"manuscript|\W*|slide \d+|powerpoint presentation|[\w./-]*\d{4,}[\w./-]*|doi:.*)$",
@@ -100,7 +104,7 @@ def identify_front(document: Document) -> Bibliography:
     page = page if page.strip() else document.text[:_FIRST_PAGE_CHARACTERS]
     found = {
         "title": _first((good_title(metadata.get("title", "")), FILE), (title_in(page), FIRST_PAGE)),
-        "doi": _first((find_doi(metadata.get("doi", "")), FILE), (find_doi(page), FIRST_PAGE)),
+        "doi": _first((find_doi(metadata.get("doi", "")), FILE), (_own_doi(page), FIRST_PAGE)),
         "year": _first(*_years(metadata, page)),
     }
     authors, source = _authors(metadata, page, str(found["title"][0] or ""))
@@ -139,6 +143,15 @@ def find_doi(*texts: str) -> str:
     return f"10.48550/arxiv.{stamp.group(1)}" if stamp else ""
 
 
+def _own_doi(page: str) -> str:
+    """The DOI that the first page gives as its own: none of the works that it cites, whose list may begin there."""
+    cited = next((found.start for found in find_headings(page) if found.kind == "references"), len(page))
+    kept = "\n".join(line for line in page[:cited].split("\n") if not _CITED.match(line))
+    if len(set(_DOI.findall(kept))) >= _MANY_DOIS:
+        kept = _head(kept)
+    return find_doi(kept) if len(set(_DOI.findall(kept))) < _MANY_DOIS else ""
+
+
 def _trimmed_doi(doi: str) -> str:
     doi = doi.lower().rstrip(".,;:'\"*")
     while doi.endswith(")") and doi.count("(") < doi.count(")"):
@@ -173,7 +186,8 @@ def _head(page: str) -> str:
 def good_title(title: str) -> str:
     """`title` where it reads like one; file names and the like give an empty text."""
     title = " ".join(title.split())
-    return "" if len(title) < 8 or " " not in title or _BAD_TITLE.match(title) else title
+    is_words = " " in title or _CHINESE.search(title)
+    return title if len(title) >= 8 and is_words and not _BAD_TITLE.match(title) else ""
 
 
 def title_in(page: str) -> str:
@@ -181,7 +195,9 @@ def title_in(page: str) -> str:
     page that begins with a paragraph names none."""
     lines = [line.strip(" #*_\t") for line in page.split("\n")]
     for at, line in enumerate(lines[:30]):
-        if len(line) < 15 or " " not in line or _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
+        if _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
+            continue
+        if not _CHINESE.match(line) and (len(line) < 15 or " " not in line):
             continue
         if sum(char.isalpha() for char in line) < 0.6 * len(line) or _is_running_head(line):
             continue
@@ -191,7 +207,9 @@ def title_in(page: str) -> str:
                 break
             title.append(following)
         found = " ".join(title)
-        return "" if len(title) > 3 or _SENTENCE_END.search(found) else found[:400]
+        is_paragraph = len(title) > 3 or len(found) > _LONGEST_TITLE or _SENTENCE_END.search(found)
+        is_all = found.endswith(".") and not any(lines[at + len(title) :])
+        return "" if is_paragraph or is_all else found
     return ""
 
 

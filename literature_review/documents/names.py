@@ -24,6 +24,7 @@ _SMALL = "de|da|do|dos|del|della|di|du|van|von|zu|zur|der|den|ter|ten|la|le|bin|
 _WORD = r"[^\W\d_a-z][\w.'’-]*"
 _NAME = rf"{_WORD}(?:[ -](?:{_WORD}|{_SMALL})){{1,5}}"
 _AUTHOR_LINE = re.compile(rf"^{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*$")
+_CHINESE_LINE = re.compile(r"^[\u4e00-\u9fff]{2,4}(?:[，、,;；\s]+[\u4e00-\u9fff]{2,4})*$")
 _LABEL = re.compile(r"^(?:authors?\s*[:.]|by\b|written by\b)\s*", re.I)
 _DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _AUTHOR_MARKS = re.compile(
@@ -58,6 +59,8 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
         joined = f"{joined} {bare}".strip()
         if not bare or _DATED.search(line) or kind_of(bare) or _NO_NAMES.search(bare) or len(joined) > 2000:
             break
+        if _CHINESE_LINE.match(joined):
+            return tuple(re.split(r"[，、,;；\s]+", joined))[:MOST_AUTHORS]
         if not _AUTHOR_LINE.match(joined.strip(" ·,;&")):
             break
         names = split_authors(joined)

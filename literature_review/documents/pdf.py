@@ -17,6 +17,7 @@ import pypdfium2.raw as raw
 
 from literature_review.documents import pdf_hidden, pdfium
 from literature_review.documents.identify import find_doi, year_in
+from literature_review.documents.legible import refuse_illegible
 from literature_review.documents.outline import outline_sections
 from literature_review.documents.pdf_order import in_reading_order, wrong_turn
 from literature_review.documents.pdf_outline import read_outline
@@ -55,7 +56,7 @@ def read_pdf(data: bytes) -> Document:
     """The document in a PDF file's bytes.
 
     `metadata`: what the file's own fields say (title, author, subject, keywords, creator, producer, created,
-    year), `doi` of the fields or the first page, `reader`, and lists of page numbers where they apply:
+    year), the `doi` in these, `reader`, and lists of page numbers where they apply:
     `ocr_layer` (text that OCR laid under a scan: it is not hidden), `pages_without_text`, `broken_pages`.
     Raises UnreadablePaperError: encrypted, damaged, not_a_pdf, no_text, too_large.
     """
@@ -70,8 +71,9 @@ def read_pdf(data: bytes) -> Document:
             _read_page(pdf, index, reading)
         _refuse_unreadable(reading, count)
         text, pages, hidden = clean_pages(reading.pages)
+        refuse_illegible(text)
         sections = outline_sections(read_outline(pdf.raw), text, pages)
-        metadata = _metadata(pdf, text[: pages[0].end], reading)
+        metadata = _metadata(pdf, reading)
     return Document(text, pages, sections, metadata, hidden)
 
 
@@ -210,14 +212,14 @@ def _refuse_unreadable(reading: _Reading, count: int) -> None:
         raise UnreadablePaperError("no_text", "The PDF holds no text: run OCR over it, or fetch another copy.")
 
 
-def _metadata(pdf: pdfium2.PdfDocument, first_page: str, reading: _Reading) -> dict[str, str]:
+def _metadata(pdf: pdfium2.PdfDocument, reading: _Reading) -> dict[str, str]:
     metadata = {"reader": reader_name()}
     for key, name in _INFO_KEYS.items():
         value = " ".join(pdf.get_metadata_value(key).replace("\0", " ").split())
         if value:
             metadata[name] = value[:2000]
     year = year_in(metadata.get("created", "").removeprefix("D:")[:4])
-    doi = find_doi(metadata.get("subject", ""), metadata.get("title", ""), first_page[:6000])
+    doi = find_doi(metadata.get("subject", ""), metadata.get("title", ""))
     lists = {"ocr_layer": reading.ocr, "pages_without_text": reading.scanned, "broken_pages": reading.broken}
     found = {"year": str(year or ""), "doi": doi, **{key: _ranges(pages) for key, pages in lists.items()}}
     return metadata | {key: value for key, value in found.items() if value}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from literature_review.documents.legible import refuse_illegible
 from literature_review.errors import UnreadablePaperError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 TEXT_ENDINGS = (".txt", ".text")
 MARKDOWN_ENDINGS = (".md", ".markdown")
 MAX_TEXT_BYTES = 64 * 1024 * 1024
-READER_VERSION = "2"
+READER_VERSION = "3"
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -37,7 +38,8 @@ def read_text(data: bytes, markdown: bool = False) -> Document:
 
     `text` is the decoded file with newlines as `\\n` and without a byte order mark; nothing else is changed.
     A form feed ends a page and belongs to none. `metadata` names `encoding` and, for Markdown with front
-    matter, its title, author, date and DOI. Raises UnreadablePaperError: empty, too_large, damaged (binary).
+    matter, its title, author, date and DOI. Raises UnreadablePaperError: empty, too_large,
+    damaged (binary), no_text (hardly any words).
     """
     from literature_review.models import Document, Section
     from literature_review.text.sections import find_sections
@@ -51,6 +53,7 @@ def read_text(data: bytes, markdown: bool = False) -> Document:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise UnreadablePaperError("empty", "The file holds no text: put the paper's text into it, or remove it.")
+    refuse_illegible(text)
     metadata = {"reader": "text", "encoding": encoding}
     if markdown:
         metadata.update(_front_matter(text))

@@ -192,7 +192,11 @@ def test_two_thousand_pages() -> None:
 
 def test_fields_of_the_file() -> None:
     data = make_pdf(
-        ["Some text. doi: 10.1234/abc.5"], title="Äpfel\0 und  Birnen", author="Ada Byron", created="D:20210203"
+        ["Some text. doi: 10.9999/page"],
+        title="Äpfel\0 und  Birnen",
+        author="Ada Byron",
+        subject="Apples 3 (2021). doi: 10.1234/abc.5",
+        created="D:20210203",
     )
     metadata = read_pdf(data).metadata
     assert {key: metadata[key] for key in ("title", "author", "year", "doi")} == {
@@ -202,6 +206,7 @@ def test_fields_of_the_file() -> None:
         "doi": "10.1234/abc.5",
     }
     assert metadata["reader"].startswith("pypdfium2 ")
+    assert "doi" not in read_pdf(make_pdf(["Some text. doi: 10.9999/page"])).metadata  # that is the page's, not a field
 
 
 def test_sections_come_from_the_outline_where_it_is_right() -> None:
