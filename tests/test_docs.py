@@ -18,7 +18,7 @@ import pipeline_orchestrator
 from literature_review.config import parse_config
 from literature_review.models import Document, PaperFile
 from literature_review.pipeline.run import PipelineOrchestrator
-from tests.review_samples import SHARED
+from tests.review_samples import SHARED, command
 
 ROOT = Path(__file__).resolve().parents[1]
 KERNEL = (ROOT / "docs" / "kernel.md").read_text(encoding="utf-8")
@@ -115,6 +115,23 @@ def test_every_promise_of_the_kernel_names_a_test_that_there_is() -> None:
 def test_the_configuration_of_the_repository_runs_the_examples() -> None:
     config = PipelineOrchestrator(str(ROOT / "pipeline_config.json")).config
     assert (config.papers, config.protocol) == ("examples/papers", "examples/protocol.json")
+
+
+@pytest.mark.parametrize("name", ["gemini", "local_model"])
+def test_the_examples_of_paid_models_need_nothing_but_key_and_extra(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openai", reason="needs the extra openai")
+    pytest.importorskip("google.genai", reason="needs the extra gemini")
+    environment = {"GEMINI_API_KEY": "key-of-the-tests-0123456789"} if name == "gemini" else {}
+    file = str(ROOT / "examples" / f"{name}.json")
+    done = command(
+        "--config", file, "--dry-run", "--checkpoint-file", str(tmp_path / "c.json"), cwd=ROOT, environment=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[DRY-RUN] Expected in all: " in done.stdout
+    assert "cost unknown" not in done.stdout
+    assert "may not be enough" not in done.stdout
 
 
 def test_the_changelog_knows_the_version() -> None:

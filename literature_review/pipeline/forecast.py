@@ -78,7 +78,7 @@ def _ending(paper: PaperFile) -> str:
 
 
 def spoken(forecast: Mapping[str, float | None]) -> str:
-    """`40 model calls (30 to 60), 52000 tokens, 1.20 USD (0.90 to 1.80), about 3 min`."""
+    """`40 model calls (30 to 60), 52,000 tokens, 1.20 USD (0.90 to 1.80), about 3 min`."""
     amounts = [_with_range(forecast, name) for name in ("calls", "tokens", "usd")]
     return ", ".join((*amounts, f"about {spoken_seconds(forecast['seconds'] or 0.0)}"))
 
@@ -100,7 +100,7 @@ def spoken_usd(usd: float) -> str:
 
 
 def _whole(number: float) -> str:
-    return f"{number:.0f}"
+    return f"{number:,.0f}"
 
 
 _UNITS = {"calls": " model calls", "tokens": " tokens", "usd": ""}

@@ -150,7 +150,7 @@ def test_the_forecast_is_kept_from_the_beginning_and_the_summary_says_how_far_of
     run: Run, tmp_path: Path
 ) -> None:
     done = run()
-    assert "Expected: 12 model calls (8 to 12), 10800 tokens (7200 to 10800), 14.40 USD (9.60 to 14.40)" in done.said
+    assert "Expected: 12 model calls (8 to 12), 10,800 tokens (7,200 to 10,800), 14.40 USD (9.60 to 14.40)" in done.said
     assert "12 model calls (8 to 12) expected, 8 made (33 % less)" in done.said
     assert "14.40 USD (9.60 to 14.40) expected, 9.60 USD spent (33 % less)" in done.said
     forecast = checkpoint_of(tmp_path)["forecast"]
@@ -197,7 +197,7 @@ def test_a_budget_of_nothing_buys_nothing(run: Run) -> None:
 def test_the_dry_run_forecasts_with_a_range_and_calls_nothing(run: Run, tmp_path: Path) -> None:
     done = run(dry_run=True, llm={"budget_usd": 5})
     assert done.requests == []
-    assert "4 papers, 8 model calls (4 to 8), 7200 tokens (3600 to 7200), 9.60 USD (4.80 to 9.60)" in done.said
+    assert "4 papers, 8 model calls (4 to 8), 7,200 tokens (3,600 to 7,200), 9.60 USD (4.80 to 9.60)" in done.said
     assert "[DRY-RUN] Expected in all: 12 model calls (8 to 12)" in done.said
     assert "llm.budget_usd (5.00 USD) may not be enough" in done.said
     assert json.loads((tmp_path / "checkpoint.json").read_text())["stages"]["judge"]["forecast"]["usd_low"]
