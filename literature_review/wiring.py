@@ -226,5 +226,5 @@ def _find_papers(config: Config) -> PapersFound:
     problems = {name: str(error) for name, error in found.problems.items()}
     if not found.references:
         return PapersFound(papers, ignored, problems)
-    references = load("references", "standard")(found.references, [paper.id for paper in papers])
+    references = load("references", "standard")(found.references, papers)
     return PapersFound(papers, tuple(sorted((*ignored, *references.unused))), problems, references)

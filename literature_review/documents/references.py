@@ -33,8 +33,8 @@ class ReferenceLibrary:
     of one paper's entries the first counts: by file before DOI before title, then as they stand in the files.
     """
 
-    def __init__(self, files: Sequence[tuple[str, str]], papers: Iterable[str]) -> None:
-        """`files`: name below the papers folder, and path; `papers`: ids of the papers."""
+    def __init__(self, files: Sequence[tuple[str, str]], papers: Iterable[PaperFile]) -> None:
+        """`files`: name below the papers folder, and path. An entry that names a copy speaks of the first."""
         self.problems: list[str] = []
         self.used: dict[str, int] = {}
         self._entries: list[ReferenceEntry] = []
@@ -112,18 +112,20 @@ class ReferenceLibrary:
             if len(problems) > _MOST_PROBLEMS:
                 self.problems.append(f"{name}: {len(problems) - _MOST_PROBLEMS} further entries cannot be read")
 
-    def _match_files(self, papers: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    def _match_files(self, papers: Iterable[PaperFile]) -> dict[str, tuple[int, ...]]:
         """Paper id -> the entries that name its file; of several files of an entry the first that is a paper."""
         by_name: dict[str, list[str]] = {}
+        first: dict[str, str] = {}
         for paper in papers:
-            by_name.setdefault(_path(paper)[-1], []).append(paper)
+            by_name.setdefault(_path(paper.id)[-1], []).append(paper.id)
+            first[paper.id] = paper.duplicate_of or paper.id
         found: dict[str, tuple[int, ...]] = {}
         for at, entry in enumerate(self._entries):
             folder = _path(entry.file)[:-1]
             named = (_named(path, folder, by_name) for path in entry.papers)
-            paper = next(filter(None, named), "")
-            if paper:
-                found[paper] = (*found.get(paper, ()), at)
+            match = next(filter(None, named), "")
+            if match:
+                found[first[match]] = (*found.get(first[match], ()), at)
         return found
 
     def _look_for(self, paper: PaperFile, own: Bibliography | None, text: str) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ def references(request: pytest.FixtureRequest, tmp_path: Path) -> References:
     path.write_text(
         "TY  - JOUR\nTI  - A title of note\nL1  - a.txt\nTY  - JOUR\nTI  - Of nobody at all\n", encoding="utf-8"
     )
-    return ReferenceLibrary([("refs.ris", str(path))], list(PAPERS))
+    return ReferenceLibrary([("refs.ris", str(path))], PAPERS.values())
 
 
 def test_only_the_entrys_own_paper_is_completed(references: References) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def library(folder: Path, papers: list[str], **files: str | bytes) -> ReferenceL
         name = ".".join(key.rsplit("_", 1))
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         listed.append((name, str(folder / name)))
-    return ReferenceLibrary(listed, papers)
+    return ReferenceLibrary(listed, [paper(name) for name in papers])
 
 
 def said(references: ReferenceLibrary, name: str, own: Bibliography = NOTHING, text: str = "-") -> Bibliography:
@@ -150,6 +151,13 @@ def test_only_the_first_paper_of_an_entry_is_its_paper(tmp_path: Path) -> None:
     bib = "@article{k, title={A title to be found}, file={a.pdf;a-supplement.pdf}}"
     references = library(tmp_path, ["a-supplement.pdf", "a.pdf"], my_bib=bib)
     assert [bool(said(references, name).title) for name in ("a.pdf", "a-supplement.pdf")] == [True, False]
+
+
+def test_an_entry_that_names_a_copy_speaks_of_the_paper_that_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "refs.ris").write_text(RIS.replace("eye%20clinic", "copy"), encoding="utf-8")
+    papers = [paper("a.pdf"), replace(paper("copy.pdf"), duplicate_of="a.pdf")]
+    references = ReferenceLibrary([("refs.ris", str(tmp_path / "refs.ris"))], papers)
+    assert said(references, "a.pdf").year == 2021
 
 
 def test_an_entry_without_a_paper_and_a_paper_with_two_are_a_line_each(tmp_path: Path) -> None:
