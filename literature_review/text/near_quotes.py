@@ -165,8 +165,7 @@ def _is_confusion(quote: str, text: str, found: _Difference) -> bool:
             return _is_lost_space(quote, a, b, text, c)
         if (quote[a:b], text[c:d]) in _CONFUSIONS and _is_in_place(quote, a, b, text[c:d]):
             low, high = _word_around(text, c, d)
-            letters = text[low:c] + text[d:high]
-            return letters.isalpha() and text[low:high] not in _WORDS_THAT_ARE_BOTH
+            return low < high and text[low:high] not in _WORDS_THAT_ARE_BOTH
     return False
 
 
@@ -187,10 +186,10 @@ def _readings(quote: str, found: _Difference) -> Iterator[tuple[int, int]]:
 
 
 def _word_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """The run of letters and digits around a range."""
-    while start > 0 and text[start - 1].isalnum():
+    """The run of letters around a range. A figure ends it: in this form no space is left between the two."""
+    while start > 0 and text[start - 1].isalpha():
         start -= 1
-    while end < len(text) and text[end].isalnum():
+    while end < len(text) and text[end].isalpha():
         end += 1
     return start, end
 

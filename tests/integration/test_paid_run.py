@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -337,6 +339,26 @@ def test_an_answer_cut_at_the_limit_is_asked_for_with_twice_the_room(review: Rev
     review.write(papers=1)
     assert run()[0] == 0
     assert {request.max_output_tokens for request in review.server.requests} == {4_096, 8_192}
+
+
+def test_a_scanned_paper_is_quoted_in_its_own_words_and_the_report_says_that_they_are_near(
+    review: Review, run: Run
+) -> None:
+    review.write(papers=1)
+    clean = paper(1)
+    scanned = clean.replace("significantly", "signi cantly").replace("difference", "di erence")
+    (review.folder / "papers" / "trial_001.txt").write_text(scanned, encoding="utf-8")
+    quote = next(line for line in clean.splitlines() if "significantly" in line)
+    claimed = json.dumps(claims_answer(row("s1", quote)))
+    review.server.answer = lambda request: (
+        claimed if "claims" in request.schema["properties"] else REVIEWERS["honest"](request)
+    )
+    assert run()[0] == 0
+    (claim,) = review.claims()
+    assert claim["quote"] in scanned
+    assert (claim["match"], "signs of scanning" in claim["reason"]) == ("near", True)
+    with closing(sqlite3.connect(review.folder / "out" / "review.db")) as database:
+        assert database.execute("SELECT quote, match FROM claims").fetchall() == [(claim["quote"], "near")]
 
 
 def test_a_model_without_a_price_costs_an_unknown_sum_and_takes_no_budget(review: Review, run: Run) -> None:

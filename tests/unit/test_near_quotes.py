@@ -48,6 +48,8 @@ def near(quote: str, text: str = TEXT) -> QuoteMatch | None:
         ("scientific evidence on specific treatments", "scientic evidence on speci c treatments"),
         ("the follow-up examinations were all completed", "the follow-up exarninations were all cornpleted"),
         ("they answered following the instructions", "they ansvvered follovving the instructions"),
+        ("a mean difference of 5 points, p < 0.05, was seen", "a mean di erence of 5 points, p < 0.05, was seen"),
+        ("the difference 5 minutes was significant for all", "the di erence 5 minutes was signi cant for all"),
         ("nine difficult patients received no treatment", "nine dicult patients received no treatment"),
     ],
 )  # fmt: skip
@@ -134,6 +136,7 @@ def test_no_two_words_of_real_papers_are_taken_for_each_other() -> None:
         assert near(f"and then they spoke of {word} as it was", f"and then they spoke of {other} as it was.") is None
 
 
+LETTERS, INSIDE = "abcdefghijklmnopqrstuvwxyz", r"(?<=\w)[a-z](?=\w)"
 SWAPS = {
     "increased": "decreased", "decreased": "increased", "higher": "lower", "lower": "higher", "more": "fewer",
     "with": "without", "without": "with", "before": "after", "after": "before", "no": "some", "not": "now",
@@ -159,6 +162,10 @@ def change(sentence: str, other: str, kind: str, draw: random.Random) -> str:
         return _one_put(sentence, r"\b(?:not|no|without|never|none)\b ?", lambda _: "", draw)
     if kind == "negation":
         return _one_put(sentence, r"\b(?:was|were|had|have|did|does|may|can)\b", lambda verb: f"{verb} not", draw)
+    if kind == "letter":
+        return _one_put(sentence, INSIDE, lambda old: draw.choice(LETTERS.replace(old, "")), draw)
+    if kind == "letter more or less":
+        return _one_put(sentence, INSIDE, lambda old: draw.choice(["", old + draw.choice(LETTERS)]), draw)
     if kind == "word":
         return _one_put(sentence, rf"\b(?:{'|'.join(SWAPS)})\b", SWAPS.__getitem__, draw)
     cut, behind = sentence.find(" ", draw.randint(30, 60)), other.find(" ", draw.randint(0, 30))
@@ -174,12 +181,12 @@ def _one_put(sentence: str, pattern: str, new: Callable[[str], str], draw: rando
 
 
 def test_of_ten_thousand_changed_quotes_none_is_accepted() -> None:
-    """A number, a negation or a word changed, or two sentences spliced: exactly and nearly, all are refused."""
+    """A number, a negation, a word or a letter changed, or two sentences spliced: all are refused, nearly too."""
     known, draw = sentences(), random.Random(20_251_114)
     index = QuoteIndex(" ".join(known))
-    for kind in ("number", "negation", "word", "splice"):
+    for kind in ("number", "negation", "word", "letter", "letter more or less", "splice"):
         tried = 0
-        while tried < 2_600:
+        while tried < 1_750:
             sentence, other = draw.choice(known), draw.choice(known)
             changed = change(sentence, other, kind, draw)
             if sentence in (changed, other if kind == "splice" else ""):
