@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -23,6 +24,12 @@ _EXTRA = "pip install 'literature-review-pipeline[references]'"
 _SHORTEST_TITLE = 12  # letters and digits; what is shorter names no work
 _OPENING = 30  # so many of a title at least, where it is looked for on the page itself
 _HEAD_CHARACTERS = 2_000
+# A supplement or a correction gives the DOI and the title of its article, and is none.
+_BELONGS = re.compile(
+    r"\W*(?:online |electronic )?(?:supplement(?:s|ary|al)?|supporting|additional (?:file|material)s?|appendix|"
+    r"(?:author |publisher )?correction|corrigendum|erratum|retraction|comment|reply|response)\b",
+    re.I,
+)
 _MOST_PROBLEMS = 20  # lines per file
 
 
@@ -132,8 +139,9 @@ class ReferenceLibrary:
         """The paper's entries, the one that counts first, with all that say the same of themselves as that one."""
         candidates = list(self._by_file.get(paper.id, ()))
         if own is not None:
-            candidates += self._by_doi.get(own.doi, ())
-            candidates += self._titled(own, text)
+            named = [*self._by_doi.get(own.doi, ()), *self._titled(own, text)]
+            belongs = _BELONGS.match(own.title or text[:_HEAD_CHARACTERS].strip())
+            candidates += [at for at in named if not belongs or _BELONGS.match(self._entries[at].title)]
         if candidates:
             chosen = self._entries[candidates[0]]
             candidates += self._by_doi.get(chosen.doi, ())

@@ -19,6 +19,7 @@ from literature_review.models import Bibliography, Document, PaperFile, Screenin
 from literature_review.ports import StageContext
 from literature_review.reviewers.claims import QuoteDesk, one_line, paper_and_text, unit
 from literature_review.reviewers.screening import screen
+from literature_review.text.language import language_of
 
 _REASONS = {"invisible": "invisible", "white": "white", "off_page": "off the page", "tiny": "tiny"}
 _SHOWN_OF_ORDERS = 120  # characters
@@ -35,6 +36,7 @@ def run(context: StageContext) -> StageResult:
         context.log.info(f"{paper.id}: excluded ({decision.criterion}): {decision.reason}")
         return StageResult(claims=(), record=record, reason=decision.reason)
     wanted = tuple(context.protocol.sub_requirements())
+    _warn_of_another_language(context, paper, bibliography.language)
     findings = context.backend.find_claims(document, wanted, context.deadline)
     context.deadline.check(context.stage)
     backend = context.backend
@@ -50,6 +52,17 @@ def run(context: StageContext) -> StageResult:
     record.update(coverage=coverage, refused_quotes=desk.refused, contexts=desk.contexts)
     record["suspicious"] = [one_line(words) for words in findings.suspicious]
     return StageResult(claims=claims, passages=passages, record=record)
+
+
+def _warn_of_another_language(context: StageContext, paper: PaperFile, language: str) -> None:
+    """A back end that compares words finds next to nothing in a paper that is not in the protocol's language."""
+    asked = language_of(" ".join(f"{sub.question} {sub.text}" for sub in context.protocol.sub_requirements()))
+    if language and asked and language != asked and not context.backend.paid:
+        context.log.warning(
+            f"{paper.id} is in the language {language!r}, the protocol in {asked!r}: the back end "
+            f"{context.backend.name!r} compares words and will miss what it says; ask in its language, or have a model "
+            "read it"
+        )
 
 
 def _unknown(paper: PaperFile, document: Document) -> Bibliography:

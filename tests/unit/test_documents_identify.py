@@ -14,13 +14,13 @@ from literature_review.documents.identify import (
     find_doi,
     good_title,
     identify_document,
-    language_of,
     title_in,
     year_in,
     year_on,
 )
 from literature_review.documents.names import authors_in, split_authors
 from literature_review.models import Document, Page
+from literature_review.text.language import language_of
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 

@@ -122,6 +122,17 @@ def test_another_work_of_the_same_title_is_left_alone(tmp_path: Path, own: Bibli
     assert said(library(tmp_path, ["x.pdf"], refs_ris=RIS), "x.pdf", own) == own
 
 
+@pytest.mark.parametrize("mark", ["Supplementary Information for: ", "Correction: ", "Reply to "])
+def test_what_belongs_to_an_article_does_not_become_it(tmp_path: Path, mark: str) -> None:
+    """A supplement shows its article's title and DOI; with these for its own it would be counted as a copy."""
+    own = Bibliography(f"{mark}Reminders and attendance in eye clinics", doi="10.5555/eye.1")
+    references = library(tmp_path, ["x.pdf"], refs_ris=RIS)
+    assert said(references, "x.pdf", own, text=own.title) == own
+    assert said(references, "x.pdf", Bibliography(doi="10.5555/eye.1"), text=own.title).title == ""
+    of_its_own = library(tmp_path, ["x.pdf"], refs_ris=RIS.replace("TI  - ", f"TI  - {mark}"))
+    assert said(of_its_own, "x.pdf", own).year == 2021
+
+
 def test_a_title_is_found_at_the_head_of_a_page_that_named_none(tmp_path: Path) -> None:
     head = "Journal of Clinics\n12 (2021)\nREMINDERS AND ATTENDANCE\nIN EYE CLINICS 1\nA. Byron"
     assert said(library(tmp_path, ["x.pdf"], refs_ris=RIS), "x.pdf", text=head).year == 2021

@@ -8,11 +8,22 @@ import threading
 import pytest
 
 from literature_review.errors import StageTimeoutError
-from literature_review.models import Criterion, HiddenText, Proposal, Screening, claim_id
+from literature_review.models import (
+    Bibliography,
+    Criterion,
+    HiddenText,
+    Proposal,
+    Question,
+    Requirement,
+    ReviewProtocol,
+    Screening,
+    SubRequirement,
+    claim_id,
+)
 from literature_review.ports import Deadline
 from literature_review.reviewers import journal_reviewer
 from literature_review.text.quotes import quotes_equal
-from tests.stage_samples import COMPLAINTS, RESULT, TEXT, ToldBackend, context, document, protocol
+from tests.stage_samples import COMPLAINTS, RESULT, TEXT, QuietLog, ToldBackend, context, document, protocol
 
 
 def test_a_proposal_whose_quote_stands_becomes_a_pending_claim_with_our_own_place() -> None:
@@ -114,3 +125,19 @@ def test_a_run_that_is_told_to_stop_ends_the_stage() -> None:
 def test_the_same_place_is_claimed_once() -> None:
     told = ToldBackend([Proposal("S1", RESULT, 0.9, "x"), Proposal("S1", RESULT.replace(" ", "\n"), 0.8, "y")])
     assert len(journal_reviewer.run(context(told)).claims or ()) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "paid", "warned"), [("zh", False, 1), ("zh", True, 0), ("en", False, 0), ("", False, 0)]
+)
+def test_a_paper_in_another_language_than_the_protocol_is_told_of(language: str, paid: bool, warned: int) -> None:
+    """Else what it says would pass for a gap in silence; a model can read it."""
+    log, told = QuietLog(), ToldBackend()
+    told.paid = paid
+    sub = SubRequirement(
+        "S1", "the effect of a reminder on missed appointments", (), "", "What is the use of it for the patients?"
+    )
+    asked = ReviewProtocol("t", (Question("Q", "what", (Requirement("R", "what", (sub,)),)),))
+    known = Bibliography(title="x", language=language)
+    journal_reviewer.run(context(told, protocol=asked, log=log, identify=lambda *_: known))
+    assert sum(f"in the language {language!r}, the protocol in 'en'" in line for line in log.lines) == warned
