@@ -21,13 +21,14 @@ SECONDS_PER_CALL = 5.0
 
 _SUB_REQUIREMENT_TOKENS = 40  # its line in a question
 _CLAIM_TOKENS = 120  # a quote, and its marks, in a question about it
+_SENT = (0.6, 1.0, 1.0)  # share of a paper's text: at least what is left without its references
 _CLAIMS_FOUND = (0.0, 0.8, None)  # per sub-requirement: low, typical, high (None: as many as are allowed)
 _REJECTED, _BORDERLINE = (0.0, 0.3, 1.0), (0.0, 0.2, 1.0)  # shares of claims
-_ANSWER = (0.1, 0.35, 1.0)  # share of the longest answer about an excerpt that is used
+_ANSWER = (0.1, 0.25, 1.0)  # share of the longest answer about an excerpt: typically a quote or so for each thing asked
 
 
 class Price(Protocol):
-    """US dollars for tokens."""
+    """US dollars for the tokens of one request."""
 
     def usd(self, input_tokens: float, output_tokens: float) -> float: ...
 
@@ -50,19 +51,25 @@ def forecast(
         found[f"tokens{suffix}"] = round(amount.tokens_in + amount.tokens_out)
         found[f"seconds{suffix}"] = amount.calls * SECONDS_PER_CALL
         if price is not None:
-            found[f"usd{suffix}"] = price.usd(amount.tokens_in, amount.tokens_out)
+            found[f"usd{suffix}"] = _usd(amount, price)
     return found
+
+
+def _usd(amount: _Amount, price: Price) -> float:
+    """By the call: the price of a token may depend on a request's length."""
+    calls = max(amount.calls, 1.0)
+    return calls * price.usd(amount.tokens_in / calls, amount.tokens_out / calls)
 
 
 def excerpt_counts(tokens: float, budget: int) -> tuple[int, int, int]:
     """How many excerpts a text of so many tokens makes: at least, typically, at most.
 
-    One where it fits. Else sections do not fill an excerpt: a fifth more than its length on 195 trials; never twice as
-    many, since of two neighbours at least one and a half are full. At least: without references, two fifths of it."""
+    One where it fits. Else sections do not fill an excerpt: a fifth more than its length on 195 trials; never more than
+    twice as many, since two neighbours together hold more than one budget. At least: without two fifths of it."""
     if tokens <= budget - 10:
         return 1, 1, 1
     share = tokens / budget
-    return max(math.ceil(0.6 * share), 1), max(math.ceil(1.2 * share), 2), math.ceil(2 * share) + 1
+    return max(math.ceil(_SENT[0] * share), 1), max(math.ceil(1.2 * share), 2), math.ceil(2 * share) + 1
 
 
 def _nothing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
@@ -77,9 +84,10 @@ def _reviewing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
     rules = _prompt_tokens("journal_reviewer")
     longest = COVERAGE_TOKENS * subs + QUOTE_TOKENS * subs * max(limits.claims, limits.nearest)
     amounts = []
-    for excerpts, share in zip(excerpt_counts(text, limits.input_tokens), _ANSWER, strict=True):
+    counts = excerpt_counts(text, limits.input_tokens)
+    for excerpts, sent, share in zip(counts, _SENT, _ANSWER, strict=True):
         calls = excerpts * rounds
-        asked = rounds * text + calls * rules + excerpts * subs * _SUB_REQUIREMENT_TOKENS
+        asked = rounds * sent * text + calls * rules + excerpts * subs * _SUB_REQUIREMENT_TOKENS
         told = excerpts * max(share * longest, COVERAGE_TOKENS * subs)
         amounts.append(_Amount(calls, asked, min(told, calls * limits.output_tokens)))
     return amounts

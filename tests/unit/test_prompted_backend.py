@@ -455,6 +455,18 @@ def test_a_forecast_has_a_range_and_a_price_only_where_there_is_one() -> None:
     assert more["calls_high"] > priced.estimate("judge", 60_000, 20)["calls_high"]
 
 
+def test_a_forecast_prices_each_request_by_its_own_length() -> None:
+    """Some models bill long requests higher: a thousand short ones are no long one."""
+
+    class DearWhenLong:
+        def usd(self, input_tokens: float, output_tokens: float) -> float:
+            return (100.0 if input_tokens > 20_000 else 1.0) * (input_tokens + output_tokens) / 1e6
+
+    made = PromptedBackend(ToldCalls(honest), NoModel(), {}, DearWhenLong())
+    found = made.estimate("journal_reviewer", 2_000_000, 20)
+    assert found["usd"] == pytest.approx(found["tokens"] / 1e6, rel=0.01)
+
+
 @pytest.mark.parametrize("budget", [1_000, 8_000])
 def test_the_forecast_of_excerpts_holds_on_real_papers(budget: int) -> None:
     """Where the papers are there: each within its range, and the sum within a tenth of the forecast."""
