@@ -138,17 +138,17 @@ _CLIENT_NETWORK_ERRORS = frozenset({
     "ReadError", "ReadTimeout", "RemoteProtocolError", "ServerConnectionError", "Timeout", "TimeoutError",
     "TimeoutException", "WriteError",
 })
-# A number is a status only where it stands as one.
-_STATUS_IN_TEXT = r"""(?xi) ^\s*(\d{3})\s*$
-    | (?:\bhttp(?:/\d(?:\.\d)?)?(?:\ (?:status|error|response))?(?:\ code)?
-        | \b(?:status|error|response)[ _-]?code | \bstatus | ["']code)
-      ["']?\s*(?:[:=(]|is\b|of\b)?\s*["']?(\d{3})(?!\w)
-    | \berror\s*[:=\#]?\s*(\d{3})(?=\s*(?:[].,;:)}]|$))
-    | (?:^|[](\[{:;,"'\n-]\s*|\b(?:returned|got|received|with|error|failed|was|is|an?)\s+)
-      (\d{3})\s*[:,-]?\s*(?:client\ error|server\ error|bad\ request|unauthori[sz]ed|forbidden|not[ _]found|method\ not
-        |request\ time|payload|content\ too|request\ entity|unprocessable|too\ early|too\ many|internal|bad\ gateway
-        |service\ un|gateway\ time|overloaded|unavailable|resource_ex|invalid_arg|unauthenticated|permission_denied
-        |deadline_ex)"""
+# A number is a status only where it stands as one: after a name for it, before its phrase, or as "error 502.".
+_STATUS_NAME = (
+    r"""(?i)(?:\bhttp(?:/\d(?:\.\d)?)?(?: (?:status|error|response))?(?: code)?|\b(?:status|error|response)[ _-]?code"""
+    r"""|\bstatus|["']code)["']?\s*(?:[:=(]|is\b|of\b)?\s*["']?$"""
+)
+_STATUS_LEAD = r"""(?i)(?:^|[](\[{:;,"'\n-]\s*|\b(?:returned|got|received|with|error|failed|was|is|an?)\s+)$"""
+_STATUS_PHRASE = (
+    r"(?i)\s*[:,-]?\s*(?:client error|server error|bad request|unauthori[sz]ed|forbidden|not[ _]found|method not"
+    r"|request time|payload|content too|request entity|unprocessable|too early|too many|internal|bad gateway|service un"
+    r"|gateway time|overloaded|unavailable|resource_ex|invalid_arg|unauthenticated|permission_denied|deadline_ex)"
+)
 _QUOTA_ID = r"(?i)quota_?id[\\\"'\s:=]+([\w./-]+)"
 _BARRED_TEXT = (
     r"\b(?:insufficient_quota|unauthori[sz]ed|unauthenticated|permission_denied|api_key_invalid"
@@ -241,15 +241,25 @@ def _judge_text(text: str) -> Verdict | None:
     lowered = text.lower()
     if "quota" in lowered and _quota_is_spent(text):
         return _BARRED
-    if _compiled(r"[45]\d\d").search(text):
-        for match in _compiled(_STATUS_IN_TEXT).finditer(text):
-            verdict = _judge_status(int(next(filter(None, match.groups()))), text)
-            if verdict is not None:
-                return verdict
+    for number in _compiled(r"(?<!\d)[45]\d\d(?!\w)").finditer(text):
+        before, after = text[max(number.start() - 40, 0) : number.start()], text[number.end() : number.end() + 40]
+        verdict = _judge_status(int(number[0]), text) if _is_status(before, after) else None
+        if verdict is not None:
+            return verdict
     for pattern, verdict in ((_BARRED_TEXT, _BARRED), (_PERMANENT_TEXT, _PERMANENT), (_TRANSIENT_TEXT, _TRANSIENT)):
         if _compiled(pattern).search(lowered):
             return verdict
     return _TRANSIENT if "UNAVAILABLE" in text else None  # Gemini's status; in small letters a word like any other
+
+
+def _is_status(before: str, after: str) -> bool:
+    """Does a number stand as a status, between what is before and after it in a text?"""
+    if _compiled(_STATUS_NAME).search(before) or not (before.strip() or after.strip()):
+        return True
+    if _compiled(_STATUS_PHRASE).match(after):
+        return _compiled(_STATUS_LEAD).search(before) is not None
+    as_error = _compiled(r"(?i)\berror\s*[:=#]?\s*$").search(before)
+    return as_error is not None and _compiled(r"\s*(?:[].,;:)}]|$)").match(after) is not None
 
 
 def _quota_is_spent(details: str) -> bool:
@@ -319,10 +329,10 @@ class SimpleQuotaManager:
         """ValueError unless rate, period and burst are positive and finite."""
         self._capacity = float(burst if burst is not None else max(rate, 1))
         for name, value in (("rate", rate), ("per_seconds", per_seconds), ("burst", self._capacity)):
-            if not 0 < value < float("inf"):
+            if not 0 < value < _NEVER:
                 raise ValueError(f"{name} must be positive and finite, not {value!r}")
         self._fill = rate / per_seconds
-        if not 0 < self._fill < float("inf"):
+        if not 0 < self._fill < _NEVER:
             raise ValueError(f"rate / per_seconds must be positive and finite, not {self._fill!r}")
         self.rate, self.per_seconds, self.allowance = rate, per_seconds, self._capacity
         self.consumed_count: float = 0
@@ -356,7 +366,7 @@ class SimpleQuotaManager:
             if not wait or (timeout is not None and not delay <= timeout) or (cancel and cancel.is_set()):
                 self._queue.pop()
                 return False
-        return self._wait_for(turn, float("inf") if timeout is None else now + timeout)
+        return self._wait_for(turn, _NEVER if timeout is None else now + timeout)
 
     def get_stats(self) -> dict[str, float]:
         """`rate`, `per_seconds`, `current_allowance` (tokens, as of now), `consumed_count`, `throttle_count`."""
@@ -459,16 +469,16 @@ class RetryHelper:
         wait at once. The last error is raised as it came; KeyboardInterrupt and SystemExit pass straight through.
         ValueError for `attempts < 1` and for times that are negative or not finite. Thread-safe; holds no state.
         """
-        end = float("inf")
-        if attempts < 1:
-            raise ValueError(f"attempts must be at least 1, not {attempts!r}")
-        if not (0 <= base < end and 0 <= factor < end and 0 <= max_delay < end and 0 <= max_server_delay < end):
-            raise ValueError("base, factor, max_delay and max_server_delay must be finite and not negative")
-        if deadline is not None:
-            if not 0 <= deadline < end:
-                raise ValueError(f"deadline must be finite and not negative, not {deadline!r}")
-            end = clock() + deadline
-        step, attempt = float(base), 1
+        if not (
+            attempts >= 1 and 0 <= base < _NEVER and 0 <= factor < _NEVER and 0 <= max_delay < _NEVER
+            and 0 <= max_server_delay < _NEVER and (deadline is None or 0 <= deadline < _NEVER)
+        ):
+            raise ValueError(
+                "attempts must be at least 1; base, factor, max_delay, max_server_delay and deadline finite and not "
+                f"negative: {(attempts, base, factor, max_delay, max_server_delay, deadline)}"
+            )
+        end = _NEVER if deadline is None else clock() + deadline
+        step, attempt = base, 1
         while True:
             try:
                 return func()
@@ -479,7 +489,7 @@ class RetryHelper:
                 if jitter:
                     delay = min(delay * (0.8 + 0.4 * (random or _own_random())()), max_delay)
                 delay = max(delay, min(_server_delay(error, wall_clock), max_server_delay))
-                if (deadline is not None and clock() + delay >= end) or (cancel and cancel.is_set()):
+                if (end < _NEVER and clock() + delay >= end) or (cancel and cancel.is_set()):
                     raise
                 if on_retry is not None:
                     on_retry(attempt, error, delay)
@@ -490,6 +500,7 @@ class RetryHelper:
             attempt += 1
 
 
+_NEVER = float("inf")
 _LONGEST_SLEEP = 1e8  # seconds; beyond it the clocks of some platforms overflow
 _RETRY_DELAY = r"(?i)retry_?delay[\\\"'\s:={]+(?:seconds[\\\"'\s:=]+)?(\d{1,9}(?:\.\d{1,9})?)"
 
@@ -513,7 +524,7 @@ def _server_delay(error: BaseException, wall_clock: Callable[[], float]) -> floa
                 _retry_after(_attribute(_attribute(link, "response"), "headers"), wall_clock),
                 _attribute(link, "retry_after"),
             ):
-                if isinstance(told, (int, float)) and 0 <= told < float("inf"):
+                if isinstance(told, (int, float)) and 0 <= told < _NEVER:
                     return float(told)
         text = _details_of(link)
         match = _compiled(_RETRY_DELAY).search(text) if "etry" in text else None
@@ -601,7 +612,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int):
         return int(str(value))  # ValueError here for numbers of more digits than Python reads back
     if isinstance(value, float):
-        return float(value) if abs(value) < float("inf") else None
+        return float(value) if abs(value) < _NEVER else None
     if depth >= _DEEPEST:
         raise ValueError(f"data is nested deeper than {_DEEPEST} levels")
     if isinstance(value, dict):
@@ -1660,7 +1671,7 @@ class _Batch:
         self.stop = threading.Event()
         self.reason: str | None = None  # why nothing new starts
         self.abandoned = False  # nobody waits for the workers any more
-        self.grace_ends = float("inf")
+        self.grace_ends = _NEVER
         self.lock = allocate_lock()  # guards the streak and the reason
         self.signum = 0  # of the signal that ends the batch; 0: none came
         self.inside = True  # the main thread runs the batch's code, not its consumer's
