@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import json
 import os
 import re
@@ -591,10 +592,12 @@ FORMAT_VERSION = "2.0.0"
 STAGES = ("not_started", "in_progress", "completed", "failed")
 _RESERVED = ("run_id", "version", "created_at", "last_updated", "papers", "stats")
 _RECORD_KEYS = ("stage", "stages", "retries", "started_at", "completed_at", "last_error", "errors")
+_NO_ERRORS: list[Record] = []
 _ERRORS_KEPT = 10
 _MESSAGE_LIMIT = 2_000  # characters of an error that are kept
 _DEEPEST = 100  # levels of nesting that are written
 _encode = json.JSONEncoder(allow_nan=False).encode
+_quoted = json.encoder.encode_basestring_ascii  # of a text alone, and quicker
 
 
 def _text(value: object) -> str:
@@ -656,9 +659,9 @@ class _State:
         """The papers of a file that was read, with its own lines; encoded anew for a file that others laid out."""
         start, end = text.find('\n  "papers": {\n    '), text.rfind('\n  },\n  "stats": ')
         lines = text[start + 19 : end].split(",\n    ") if 0 <= start < end else []
-        starts = [f"{_encode(paper_id)}: {{" for paper_id in records]
-        if len(lines) != len(starts) or not all(map(str.startswith, lines, starts)):
-            lines = [f"{_encode(paper_id)}: {_encode(_plain(record))}" for paper_id, record in records.items()]
+        starts = map("{}: {{".format, map(_quoted, records))
+        if len(lines) != len(records) or not all(map(str.startswith, lines, starts)):
+            lines = [f"{_quoted(paper_id)}: {_encode(_plain(record))}" for paper_id, record in records.items()]
         self.papers = dict(zip(records, zip(records.values(), lines, strict=True), strict=True))
 
 
@@ -911,6 +914,8 @@ class _Disk:
         seen: object = None
         while True:
             text, self.journals, self.signature = _read_files(path)
+            collecting = gc.isenabled()
+            gc.disable()  # it would walk over all papers again and again while they are made
             try:
                 self._combine(text, now)
                 return
@@ -919,6 +924,9 @@ class _Disk:
                     raise
                 seen = self.signature
                 time.sleep(0.005)
+            finally:
+                if collecting:
+                    gc.enable()
 
     def _combine(self, text: bytes, now: str) -> None:
         self.state = self.legacy = None
@@ -967,11 +975,8 @@ class _Disk:
             raise CheckpointDamagedError(self.path, 0, "its papers are no object")
         for paper_id, record in document["papers"].items():
             if not (
-                isinstance(record, dict)
-                and record.get("stage") in STAGES
-                and isinstance(record.setdefault("stages", {}), dict)
-                and type(record.setdefault("retries", 0)) is int
-                and isinstance(record.get("errors", []), list)
+                type(record) is dict and record.get("stage") in STAGES and type(record.setdefault("stages", {})) is dict
+                and type(record.setdefault("retries", 0)) is int and type(record.get("errors", _NO_ERRORS)) is list
             ):
                 raise CheckpointDamagedError(self.path, 0, f"the entry of paper {paper_id[:200]!r} is none")
 
@@ -1425,7 +1430,7 @@ class CheckpointManagerV2:
         self._begin()
         with self._mutex:
             record = change(self._state.papers[paper_id][0] if paper_id in self._state.papers else {})
-            line = f"{_encode(paper_id)}: {_encode(record)}"
+            line = f"{_quoted(paper_id)}: {_encode(record)}"
             self._dirty[paper_id] = line
             self._state.papers[paper_id] = record, line
             self._count()
@@ -1665,6 +1670,7 @@ class _Batch:
         self.done: SimpleQueue[tuple[int, Record, str]] = SimpleQueue()
         self.commits: SimpleQueue[tuple[int, Record, str] | None] = SimpleQueue()
         self.pending: dict[int, Any] = {}
+        self.window = owner.max_workers  # papers that may be pending
         self.read = self.streak = 0  # papers; failures in a row that every paper would meet
         self.threads: list[threading.Thread] = []
         self.processes: list[_ProcessWorker] = []
@@ -1728,16 +1734,22 @@ class _Batch:
 
     def _feed(self) -> bool:
         """Read ahead until the window is full or a result is there to be handed out; False at the end of the papers."""
-        window = 8 * self.owner.max_workers
-        for paper in islice(self.source, window - len(self.pending)):
+        workers, done = self.owner.max_workers, self.done
+        if 2 * len(self.pending) > self.window and not done.empty():
+            return True
+        if self.tasks.empty():  # the workers are quicker than this thread: let it read further ahead
+            self.window = min(2 * self.window, 32 * workers)
+        else:
+            self.window = max(self.window - 1, 2 * workers)
+        for paper in islice(self.source, max(self.window - len(self.pending), 0)):
             self.pending[self.read] = paper
             self.tasks.put((self.read, paper))
             self.read += 1
-            if len(self.threads) < self.owner.max_workers:
+            if len(self.threads) < workers:
                 self._start_worker()
-            if self.signum or not self.done.empty():
+            if self.signum or not done.empty():
                 return True
-        return len(self.pending) == window
+        return len(self.pending) >= self.window
 
     def _next_done(self) -> tuple[int, Record, str]:
         """The next result. After a cancel whose grace is over, papers under way count as not started: they stay
