@@ -32,9 +32,10 @@ OUTCOMES = ("better_quote", "none")
 JUDGE_REACH, APPEAL_REACH = 600, 3_000
 """Characters before and after a quote that the judge sees, and that the second look sees."""
 
-_OPENING = 300  # characters of a paper's beginning, where its year often stands
-_KNOWN = ("title", "author", "year", "date", "doi")
-_LONGEST_FIELD = 300  # characters
+_OPENING = 600  # characters of a paper's beginning: title, authors, often the year
+_KNOWN = ("year", "date", "doi")
+_IDENTIFIER = re.compile(r"[\w.:/()+-]{1,100}")  # one word: what no page shows cannot tell a model anything
+_LONGEST_TITLE = 100  # characters
 _UNSENDABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-z])|(?<=[\u3002\uff01\uff1f])")
 _TEXT: Mapping[str, Any] = {"type": "string"}
@@ -137,7 +138,8 @@ def _asked_line(name: str, sub: SubRequirement) -> str:
 
 def claims_data(document: Document, claims: Sequence[Mapping[str, Any]], text: str) -> str:
     """The paper as far as known and the claims as JSON, in which no text of the paper can pass for anything else."""
-    known = {name: _one_line(document.metadata[name])[:_LONGEST_FIELD] for name in _KNOWN if name in document.metadata}
+    fields = {name: _one_line(document.metadata.get(name, "")) for name in _KNOWN}
+    known = {name: value for name, value in fields.items() if _IDENTIFIER.fullmatch(value)}
     known["begins"] = _one_line(text[: 2 * _OPENING])[:_OPENING]
     named = [{"claim": name, **claim} for name, claim in zip(names("c", len(claims)), claims, strict=True)]
     return json.dumps({"paper": known, "claims": named}, ensure_ascii=False, indent=1)
@@ -148,7 +150,7 @@ def claim_to_judge(document: Document, claim: Claim, text: str) -> dict[str, Any
     low, high = _around(text, claim.start, claim.end, JUDGE_REACH)
     return {
         "page": claim.page,
-        "section": _one_line(document.section_at(claim.start)),
+        "section": _one_line(document.section_at(claim.start))[:_LONGEST_TITLE],
         "before": _tidy(text[low : claim.start]),
         "quote": _tidy(text[claim.start : claim.end]),
         "after": _tidy(text[claim.end : high]),
@@ -159,7 +161,7 @@ def claim_to_appeal(document: Document, claim: Claim, text: str) -> dict[str, An
     """What the second look sees of a rejected claim."""
     low, high = _around(text, claim.start, claim.end, APPEAL_REACH)
     return {
-        "section": _one_line(document.section_at(claim.start)),
+        "section": _one_line(document.section_at(claim.start))[:_LONGEST_TITLE],
         "quote": _tidy(text[claim.start : claim.end]),
         "rejected_because": _one_line(claim.reason),
         "around": _tidy(text[low:high]),
