@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from literature_review.config import CallRetry, Quota
-from literature_review.errors import BackendError, BudgetSpentError, StageTimeoutError
+from literature_review.errors import BackendError, BudgetSpentError, StageTimeoutError, StoreError
 from literature_review.pipeline.daily_quota import DailyQuota
 from literature_review.pipeline.in_flight import CallsInFlight
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ErrorType, RetryHelper, SimpleQuotaManager
@@ -30,7 +30,7 @@ from literature_review.ports import Deadline, Log
 
 T = TypeVar("T")
 LONGEST_WAY = 1.0  # seconds from the moment that a call is let go to its arrival at the provider
-_OURS = (StageTimeoutError, BudgetSpentError)  # they say nothing of the server, and no further attempt can help
+_OURS = (StageTimeoutError, BudgetSpentError, StoreError)  # they say nothing of the server; no attempt can help
 
 
 def request_bucket(quota: Quota, **time_of_tests: Any) -> SimpleQuotaManager:

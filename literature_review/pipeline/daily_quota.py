@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
 
-from literature_review.errors import BudgetSpentError
+from literature_review.errors import BudgetSpentError, StoreError
 
 _PACIFIC = "America/Los_Angeles"
 
@@ -31,11 +31,12 @@ class DailyQuota:
         self._wall_clock = wall_clock
 
     def take(self) -> None:
-        """Count one call, durably, before it is made. Raises BudgetSpentError where the day has no more."""
+        """Count one call, durably, before it is made. Raises BudgetSpentError where the day has no more, and StoreError
+        where the count cannot be written."""
         if self._limit is None:
             return
         begins, ends = self._day()
-        if self._count(begins) > self._limit:
+        if self._count(begins, self._limit) > self._limit:
             raise BudgetSpentError(
                 f"the {self._limit:,} calls a day of v2_features.quota.{self._api}.requests_per_day are made; go on "
                 f"after {_spoken(ends)} with --resume, or raise the key"
@@ -47,19 +48,25 @@ class DailyQuota:
             return "when the provider's quota allows it again (for insufficient_quota: once there is credit)"
         return f"after {_spoken(self._day()[1])}, midnight Pacific time"
 
-    def _count(self, day: datetime) -> int:
-        """Which call of the day this is, from 1. The file may be a call too long where the limit was passed."""
-        os.makedirs(self._folder, exist_ok=True)
+    def _count(self, day: datetime, limit: int) -> int:
+        """Which call of the day this is, from 1. A call above the limit is not counted."""
         path = os.path.join(self._folder, f"{self._api}_calls_{day:%Y-%m-%d}.count")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            if self._limit is not None and os.fstat(descriptor).st_size >= self._limit:
-                return self._limit + 1
-            os.write(descriptor, b".")
-            os.fsync(descriptor)
-            return os.lseek(descriptor, 0, os.SEEK_CUR)
-        finally:
-            os.close(descriptor)
+            os.makedirs(self._folder, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                if os.fstat(descriptor).st_size >= limit:
+                    return limit + 1
+                os.write(descriptor, b".")
+                os.fsync(descriptor)
+                return os.lseek(descriptor, 0, os.SEEK_CUR)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreError(
+                f"the calls of the day cannot be counted in {path} ({error.strerror}): make room or see to its "
+                f"permissions, or take v2_features.quota.{self._api}.requests_per_day out"
+            ) from error
 
     def _day(self) -> tuple[datetime, datetime]:
         """When this day began, in its own zone, and when it ends."""

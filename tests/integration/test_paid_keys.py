@@ -191,3 +191,22 @@ def test_max_workers_is_the_most_calls_under_way(
 def test_a_servers_word_to_wait_is_heeded(run: Run) -> None:
     done = run(lambda n: ServerError(429, Retry_After="30") if n == 1 else "{}", time=VirtualTime())
     assert done.gaps()[0] == pytest.approx(30)
+
+
+def test_a_count_of_the_day_that_cannot_be_written_stops_the_run_and_fails_no_paper(run: Run, tmp_path: Path) -> None:
+    import time
+
+    (tmp_path / "out").mkdir()
+    for day in (0, 86_400):  # a run that begins just before midnight too
+        (tmp_path / "out" / f"gemini_api_calls_{_pacific_day(time.time() + day)}.count").mkdir()
+    done = run(papers=3, **quota(requests_per_day=5))
+    assert (done.result.exit_code, done.result.failures, done.requests) == (1, {}, [])
+    assert "the calls of the day cannot be counted" in done.said
+    assert checkpoint_of(tmp_path)["stats"]["failed_papers"] == 0
+
+
+def _pacific_day(now: float) -> str:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return f"{datetime.fromtimestamp(now, ZoneInfo('America/Los_Angeles')):%Y-%m-%d}"
