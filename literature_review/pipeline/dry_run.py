@@ -6,11 +6,13 @@ database, and writes one file: a checkpoint for review, marked `"dry_run": true`
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
 from literature_review.config import Config
 from literature_review.errors import PaperError, StageTimeoutError, UsageError
+from literature_review.files import write_atomically
 from literature_review.pipeline.forecast import Forecast, add, lengths_of, nothing, of_stage, spoken, spoken_usd
 from literature_review.pipeline.orchestrator_v2 import CheckpointError, CheckpointManagerV2
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
@@ -115,12 +117,10 @@ class DryRun:
         return list(lengths_of(papers, read, READ_AT_MOST).values())
 
     def _checkpoint_path(self) -> str:
-        """Where to write: the checkpoint's own place, unless a real run is in it."""
+        """Where to write: the checkpoint's own place, unless a real run is in it, be it in the journal alone."""
         path = self._config.checkpoint_file
         name, ending = os.path.splitext(path)
         beside = f"{name}.dry-run{ending or '.json'}"
-        if not os.path.exists(path):
-            return path
         try:
             manager = CheckpointManagerV2(path)
             if manager.load() and not manager.data.get("dry_run"):
@@ -131,10 +131,18 @@ class DryRun:
         return path
 
     def _write_checkpoint(self, path: str, papers: list[PaperFile], stages: dict[str, Any]) -> str:
-        if os.path.isfile(path):
-            os.unlink(path)  # an earlier dry run's
-        with CheckpointManagerV2(path) as checkpoint:
-            checkpoint.update_run(dry_run=True, status="completed", papers_found=len(papers), stages=stages)
-            for paper in papers:
-                checkpoint.update_paper_status(paper.id, "not_started")
-            return str(checkpoint.data["run_id"])
+        """In one piece: nothing in it has to survive a crash half done, as a run's marks have."""
+        checkpoint = CheckpointManagerV2(path, dry_run=True)  # keeps it in memory
+        checkpoint.update_run(dry_run=True, status="completed", papers_found=len(papers), stages=stages)
+        for paper in papers:
+            checkpoint.update_paper_status(paper.id, "not_started")
+        data = checkpoint.data
+        write_atomically(path, _one_paper_a_line(data).encode("ascii"))
+        return str(data["run_id"])
+
+
+def _one_paper_a_line(data: dict[str, Any]) -> str:
+    """The checkpoint as JSON, in the form that a run's has."""
+    head = {name: value for name, value in data.items() if name != "papers"}
+    papers = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in data["papers"].items())
+    return f'{json.dumps(head, indent=1)[:-2]},\n "papers": {{\n{papers}\n }}\n}}\n'

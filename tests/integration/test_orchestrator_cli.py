@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
 from tests.review_samples import ROOT, checkpoint_of, command, make_review, report_of, tree
 
 pytestmark = pytest.mark.integration
@@ -86,6 +90,40 @@ def test_a_dry_run_leaves_a_real_run_alone_and_is_never_taken_for_one(tmp_path: 
     assert after == before
 
 
+def test_a_dry_run_leaves_a_run_alone_of_which_only_the_journal_is_there(tmp_path: Path) -> None:
+    """A run that was killed before its first fold: what it acknowledged is in the journal, and --resume finds it."""
+    make_review(tmp_path)
+    code = (
+        "import os, sys; from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2;"
+        "c = CheckpointManagerV2(sys.argv[1]); c.update_paper_status('a.pdf', 'completed');"
+        "[os.unlink(sys.argv[1]) for _ in '1' if os.path.exists(sys.argv[1])]; os._exit(9)"
+    )
+    path = str(tmp_path / "checkpoint.json")
+    subprocess.run([sys.executable, "-c", code, path], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    if not CheckpointManagerV2(path).load():
+        pytest.skip("this kernel keeps no journal without its file")
+    run = command("--dry-run", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "it is left alone" in run.stdout
+    assert (tmp_path / "checkpoint.dry-run.json").exists()
+    manager = CheckpointManagerV2(path)
+    assert manager.load()
+    assert manager.data["papers"]["a.pdf"]["stage"] == "completed"
+
+
+def test_a_dry_runs_checkpoint_has_one_paper_a_line_and_loads(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    assert command("--dry-run", cwd=tmp_path).returncode == 0
+    lines = (tmp_path / "checkpoint.json").read_text(encoding="utf-8").splitlines()
+    assert sum('"not_started"' in line and '.txt"' in line for line in lines) == 3
+    manager = CheckpointManagerV2(str(tmp_path / "checkpoint.json"))
+    assert manager.load()
+    assert len(manager.get_incomplete_papers()) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "papers", "protocol.json", "pipeline_config.json", "checkpoint.json",
+    }  # fmt: skip
+
+
 def test_the_log_file_gets_debug_detail(tmp_path: Path) -> None:
     make_review(tmp_path)
     assert command("--log-file", "debug.log", "--dry-run", cwd=tmp_path).returncode == 0
@@ -121,9 +159,6 @@ def test_a_checkpoint_of_version_1_is_kept_and_a_new_run_begins(tmp_path: Path) 
 
 @pytest.mark.parametrize("module", ["reviewers.journal_reviewer", "reviewers.judge", "synthesis.gap_analysis"])
 def test_a_stage_runs_alone(module: str, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     make_review(tmp_path)
     assert command(cwd=tmp_path).returncode == 0
     run = subprocess.run(
