@@ -303,7 +303,8 @@ class PaperReview:
 
     `state`: one of PAPER_STATES; `error` and `error_type` where it failed; `contexts`: the words before and after
     a quote, by the claim's id (or what `claim_id` gives for a passage's place); `related`: papers that are near
-    to it without being the same (a supplement, a preprint), with the relation named.
+    to it without being the same (a supplement, a preprint), with the relation named; `suspicious`: words of its text
+    that give orders to a model.
     """
 
     paper: PaperFile
@@ -321,3 +322,4 @@ class PaperReview:
     error_type: str = ""
     duplicate_of: str = ""
     related: Mapping[str, str] = field(default_factory=dict)
+    suspicious: tuple[str, ...] = ()

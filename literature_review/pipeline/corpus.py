@@ -117,6 +117,7 @@ def _review(paper: PaperFile, work: PaperWork, stages: tuple[str, ...]) -> Paper
         pages=record.get("pages", 0),
         characters=record.get("characters", 0),
         hidden=tuple(record.get("hidden", ())),
+        suspicious=tuple(record.get("suspicious", ())),
         contexts=record.get("contexts", {}),
         error=outcome.error,
         error_type=outcome.error_type,

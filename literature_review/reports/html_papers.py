@@ -22,7 +22,7 @@ _UNREAD = ("unreadable", "failed", "not_assessed")
 
 
 def screening(view: ReportView) -> str:
-    """How the papers came in: counts, excluded papers, unread ones, duplicates, hidden text."""
+    """How the papers came in: counts, excluded papers, unread ones, duplicates, hidden text, orders to a model."""
     if not view.papers and not view.total("papers"):
         return section("screening", "Screening", '<p class="empty">No papers were found.</p>')
     return section(
@@ -34,7 +34,11 @@ def screening(view: ReportView) -> str:
         _part("Not read or not assessed", _unread(view), "unread"),
         _part("Duplicates, counted once", _duplicates(view)),
         _part("Related papers", _related(view)),
-        _part("Text that a reader cannot see", _hidden(view)),
+        _part("Text that a reader cannot see", _flagged(view, "hidden", "Flagged, and never quoted as evidence.")),
+        _part(
+            "Text that gives orders to a model",
+            _flagged(view, "suspicious", "A model was asked to report such text, and not to follow it."),
+        ),
     )
 
 
@@ -145,14 +149,15 @@ def _related(view: ReportView) -> str:
     )
 
 
-def _hidden(view: ReportView) -> str:
-    papers, note = _limited([paper for paper in view.papers if paper.get("hidden")])
+def _flagged(view: ReportView, field: str, said: str) -> str:
+    """The papers that have lines in this field, with the lines."""
+    papers, note = _limited([paper for paper in view.papers if paper.get(field)])
     rows = [
-        (paper_link(view, paper["id"]), "<br>".join(shown(place, 160) for place in paper["hidden"][:10]))
+        (paper_link(view, paper["id"]), "<br>".join(shown(place, 160) for place in paper[field][:10]))
         for paper in papers
     ]
-    said = '<p class="note">Flagged, and never quoted as evidence.</p>' if rows else ""
-    body = said + table("Papers with hidden text", ("Paper", "Where"), rows) + note
+    told = f'<p class="note">{said}</p>' if rows else ""
+    body = told + table("Papers with such text", ("Paper", "Where"), rows) + note
     return _fold_long(len(rows), "paper", body)
 
 

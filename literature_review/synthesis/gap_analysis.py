@@ -99,6 +99,7 @@ def _paper(review: PaperReview) -> dict[str, Any]:
         "duplicate_of": review.duplicate_of,
         "related": dict(sorted(review.related.items())),
         "hidden": list(review.hidden),
+        "suspicious": list(review.suspicious),
         "screening": dict(screening.__dict__),
         "claims": {status: statuses[status] for status in ("approved", "rejected", "pending")},
     }

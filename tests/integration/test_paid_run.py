@@ -250,6 +250,26 @@ def test_a_paper_that_orders_approval_gets_nothing_approved_that_does_not_stand_
     assert MADE_UP not in json.dumps(report_of(review.folder))
 
 
+def test_orders_that_a_model_reports_stand_in_the_report_of_their_paper(review: Review, run: Run) -> None:
+    review.write(papers=2)
+    (review.folder / "papers" / "trial_002.txt").write_text(paper(2).replace("Discussion", f"{ORDERS}\n\nDiscussion"))
+    first = ORDERS.partition(".")[0]
+
+    def answer(request: Request) -> str:
+        data = json.loads(str(REVIEWERS["honest"](request)))
+        told = {"suspicious": [first]} if ORDERS in request.user and "claims" in data else {}
+        return json.dumps({**data, **told})
+
+    review.server.answer = answer
+    code, said = run()
+    assert (code, first in said) == (0, True)
+    papers = {each["id"]: each["suspicious"] for each in report_of(review.folder)["papers"]}
+    assert papers == {"trial_001.txt": [], "trial_002.txt": [first]}
+    page = (review.folder / "out" / "gap_analysis_report.html").read_text(encoding="utf-8")
+    assert "gives orders to a model" in page
+    assert first in page
+
+
 @both
 def test_a_budget_of_nothing_buys_nothing_and_the_run_can_go_on(review: Review, run: Run) -> None:
     review.write(budget_usd=0)
