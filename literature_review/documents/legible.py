@@ -10,7 +10,7 @@ LEAST_SHARE = 0.25
 """Letters and digits among the signs of a text; papers have about 0.95, tables of numbers 0.6."""
 
 _LEAST_SIGNS = 200  # fewer say nothing
-_SAMPLED_CHARACTERS = 20_000
+_SAMPLED_CHARACTERS = 6_000
 _SAMPLES = 4
 _BLANKS = re.compile(r"\s+")
 _NO_WORD = re.compile(r"[\W_]+")

@@ -17,8 +17,9 @@ import math
 from array import array
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import not_, sub
+from itertools import chain, compress, repeat
+from operator import sub
+from typing import Any
 
 from literature_review.documents import pdfium
 from literature_review.documents.pdfium import Box, Colour, Matrix
@@ -51,10 +52,12 @@ class PageLook:
 
 @dataclass
 class _Group:
-    """The text objects of a page or a form, all render modes seen in it, the forms that it lies in, the outermost
-    first, and how it is put on the page; once looked at, the corners of its texts and the middle of these."""
+    """The text objects of a page or a form, the same as PDFium's arguments, all render modes seen in it, the forms
+    that it lies in, the outermost first, and how it is put on the page; once looked at, the corners of its texts and
+    the middle of these."""
 
     texts: list[int]
+    arguments: list[Any]
     modes: set[int]
     forms: tuple[int, ...]
     matrix: Matrix
@@ -78,7 +81,8 @@ def look_at(page: int, page_box: Box) -> PageLook:
     """Which text objects of the page nobody sees. `page_box`: what is shown of it, in page space."""
     groups = _groups(page)
     suspect = [_is_suspect(group, page_box) for group in groups]
-    middle, quads = (groups[0].middle, groups[0].quads) if groups else (0.0, ())
+    middle = groups[0].middle if groups else 0.0
+    quads = groups[0].quads if groups and not groups[0].forms else ()
     if not any(suspect):
         return PageLook({}, {}, middle=middle, quads=quads)
     with_text = {form for group in groups for form in group.forms}
@@ -97,23 +101,42 @@ def picture_share(page: int, page_box: Box) -> float:
 
 
 def _groups(page: int) -> list[_Group]:
-    """The texts of the page, and those of each form on it."""
+    """The texts of the page, and those of each form on it, forms within forms last. A figure may be thousands of
+    forms, so that all of one depth are looked at together."""
     groups: list[_Group] = []
-    waiting: list[tuple[list[int], tuple[int, ...]]] = [(pdfium.page_objects(page), ())]
-    while waiting:
-        objects, forms = waiting.pop()
-        modes = list(map(pdfium.render_mode, objects))
-        texts = objects
-        if -1 in modes:
-            is_other = list(map((-1).__eq__, modes))
-            texts = list(compress(objects, map(not_, is_other))) if False in is_other else []
-            if len(forms) < _MAX_DEPTH:
-                others = list(compress(objects, is_other))
-                is_form = map(pdfium.FORM.__eq__, map(pdfium.object_type, others))
-                waiting += [(pdfium.form_objects(one), (*forms, one)) for one in compress(others, is_form)]
-        if texts:
-            groups.append(_Group(texts, set(modes), forms, *_placement(forms)))
+    objects = pdfium.page_objects(page)
+    holders: list[tuple[int, ...]] = [()]  # the forms that each part of `objects` lies in, and its length
+    counts = [len(objects)]
+    for _ in range(_MAX_DEPTH + 1):
+        arguments = pdfium.arguments(objects)
+        modes = pdfium.render_modes(arguments)
+        is_other = list(map((-1).__eq__, modes))
+        if False in is_other:
+            groups += _with_texts(objects, arguments, modes, holders, counts)
+        others = list(compress(objects, is_other))
+        owners = compress(chain.from_iterable(map(repeat, holders, counts)), is_other)
+        kinds = map(pdfium.object_type, others)
+        holders = [(*owner, one) for owner, one, kind in zip(owners, others, kinds, strict=True) if kind == pdfium.FORM]
+        if not holders:
+            break
+        objects, counts = pdfium.forms_contents([forms[-1] for forms in holders])
     return groups
+
+
+def _with_texts(
+    objects: list[int], arguments: list[Any], modes: list[int], holders: list[tuple[int, ...]], counts: list[int]
+) -> Iterator[_Group]:
+    start = 0
+    for forms, count in zip(holders, counts, strict=True):
+        part = slice(start, start + count)
+        own = modes[part]
+        if max(own, default=-1) >= 0:
+            texts, passed = objects[part], arguments[part]
+            if -1 in own:
+                is_text = list(map((-1).__ne__, own))
+                texts, passed = list(compress(texts, is_text)), list(compress(passed, is_text))
+            yield _Group(texts, passed, set(own), forms, *_placement(forms))
+        start += count
 
 
 def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
@@ -127,7 +150,7 @@ def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
 
 def _is_suspect(group: _Group, page_box: Box) -> bool:
     """A quick look over many text objects at once: could any be hidden?"""
-    group.quads = quad = pdfium.quads(group.texts)
+    group.quads = quad = pdfium.quads(group.arguments)
     if not group.modes <= _ORDINARY_MODES:
         return True
     lefts, bottoms, rights, tops = quad[0::8], quad[1::8], quad[4::8], quad[5::8]
@@ -137,11 +160,21 @@ def _is_suspect(group: _Group, page_box: Box) -> bool:
     group.middle = (extent[0] + extent[2]) / 2
     if not _is_within(_moved(extent, group.matrix), page_box):
         return True
-    inked = list(compress(group.texts, map(sub, rights, lefts)))  # a blank has no width
-    if any(min(colour[:3]) >= _WHITE or colour[3] <= _TRANSPARENT for colour in pdfium.fill_colours(inked)):
+    inked = list(compress(group.arguments, map(sub, rights, lefts)))  # a blank has no width
+    if _may_not_show(pdfium.fill_channels(inked)):
         return True
     limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
     return any(_size(one) < limit for one in _low(group.texts, quad, upright, limit))
+
+
+def _may_not_show(channels: array[int]) -> bool:
+    """True where any of these colours is white or all but transparent."""
+    if min(channels[3::4], default=255) <= _TRANSPARENT:
+        return True
+    if any(max(channels[at::4], default=0) < _WHITE for at in range(3)):
+        return False
+    each = iter(channels)
+    return any(min(colour[:3]) >= _WHITE for colour in set(zip(each, each, each, each, strict=True)))
 
 
 def _low(texts: list[int], quad: array[float], upright: bool, limit: float) -> list[int]:

@@ -61,28 +61,13 @@ def clean(text: str) -> str:
         text = text.replace(dash, plain)
     if "-\n" in text:
         text = _LINE_END_HYPHEN.sub(_hyphen_or_dash, text)
-    if "- " in text:
-        text = _mark_halves(text)
-    if HYPHEN in text:
-        text = _join_broken_words(text)
-    return text
+    return _join_broken_words(text) if HYPHEN in text or "- " in text else text
 
 
 def _hyphen_or_dash(match: re.Match[str]) -> str:
     """A hyphen at a line's end breaks a word, or a range, right behind a letter or digit; else it is a dash."""
     before = match.string[match.start() - 1 : match.start()]
     return HYPHEN if before.isalnum() else match.group()
-
-
-def _mark_halves(text: str) -> str:
-    """The text with a hyphen and a blank between two halves of a word marked as a broken word (lines that are
-    turned sideways end so), where the whole word stands elsewhere in the text: "par- ticipants"."""
-    parts = text.split("- ")
-    halves = [(_last_word(one[-_LONGEST_WORD:]), _first_word(other[:_LONGEST_WORD])) for one, other in pairwise(parts)]
-    wanted = {a + b for a, b in halves if len(a) > 1 and len(b) > 1 and b.islower() and b not in _NO_SECOND_HALF}
-    known = wanted.intersection(word.strip(".,;:()") for word in text.split()) if wanted else wanted
-    marked = [HYPHEN if a + b in known and b not in _NO_SECOND_HALF else "- " for a, b in halves]
-    return "".join(part + mark for part, mark in zip(parts, [*marked, ""], strict=True))
 
 
 def without_marks(raw: str) -> str:
@@ -96,7 +81,7 @@ def _join_broken_words(text: str) -> str:
     The text itself decides: the way the word is written elsewhere; else a capital or a digit beside the
     hyphen, or two parts that both are words of this text, speak for keeping it."""
     words = set(text.split())
-    parts = text.split(HYPHEN)
+    parts = _mark_halves(text, words).split(HYPHEN)
     whole = [parts[0]]
     for before, after in pairwise(parts):
         first, second = _last_word(before[-_LONGEST_WORD:]), _first_word(after[:_LONGEST_WORD])
@@ -104,6 +89,19 @@ def _join_broken_words(text: str) -> str:
             whole.append("-")
         whole.append(after[1:] if second and after[0] == "\n" else after)
     return "".join(whole)
+
+
+def _mark_halves(text: str, words: set[str]) -> str:
+    """The text with a hyphen and a blank between two halves of a word marked as a broken word (lines that are
+    turned sideways end so), where the whole word stands elsewhere in the text: "par- ticipants"."""
+    parts = text.split("- ")
+    marks = []
+    for before, after in pairwise(parts):
+        first, second = _last_word(before[-_LONGEST_WORD:]), _first_word(after[:_LONGEST_WORD])
+        halves = len(first) > 1 and len(second) > 1 and second.islower() and second not in _NO_SECOND_HALF
+        is_word = halves and any(f"{first}{second}{stop}" in words for stop in ("", ",", ".", ";", ")"))
+        marks.append(HYPHEN if is_word else "- ")
+    return "".join(part + mark for part, mark in zip(parts, [*marks, ""], strict=True))
 
 
 def _first_word(text: str) -> str:

@@ -12,7 +12,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from ctypes import PYFUNCTYPE, c_float, c_int, c_void_p
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import pypdfium2.raw as raw
@@ -24,24 +24,39 @@ Matrix = tuple[float, float, float, float, float, float]
 Colour = tuple[int, int, int, int]  # red, green, blue, alpha, each 0..255
 
 
-def _bound(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+def _address_of(name: str) -> int:
     address = ctypes.cast(getattr(raw, name), c_void_p).value
     if address is None:
         raise ImportError(f"PDFium has no {name}")
-    return PYFUNCTYPE(result, *arguments)(address)
+    return address
 
 
+def _bound(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    return PYFUNCTYPE(result, *arguments)(_address_of(name))
+
+
+def _unchecked(name: str, result: Any) -> Callable[..., Any]:
+    """The function without types for its arguments: twice as fast, for calls that are made for each object. A pointer
+    has to be what `_argument` makes of an address; a bare number is passed as a C int."""
+    function = ctypes.pythonapi._FuncPtr(_address_of(name))
+    function.restype = result
+    return function
+
+
+_argument: Callable[[int], Any] = c_void_p.from_param
 _V = c_void_p
 _count = _bound("FPDFPage_CountObjects", c_int, _V)
-_get = _bound("FPDFPage_GetObject", _V, _V, c_int)
+_get = _unchecked("FPDFPage_GetObject", _V)
 _form_count = _bound("FPDFFormObj_CountObjects", c_int, _V)
-_form_get = _bound("FPDFFormObj_GetObject", _V, _V, c_int)
+_form_get = _unchecked("FPDFFormObj_GetObject", _V)
 object_type = _bound("FPDFPageObj_GetType", c_int, _V)
 render_mode = _bound("FPDFTextObj_GetTextRenderMode", c_int, _V)  # -1 for what is no text
+_each_mode = _unchecked("FPDFTextObj_GetTextRenderMode", c_int)
+_each_fill = _unchecked("FPDFPageObj_GetFillColor", c_int)
+_each_quad = _unchecked("FPDFPageObj_GetRotatedBounds", c_int)
 _fill = _bound("FPDFPageObj_GetFillColor", c_int, _V, _V, _V, _V, _V)
 _stroke = _bound("FPDFPageObj_GetStrokeColor", c_int, _V, _V, _V, _V, _V)
 _bounds = _bound("FPDFPageObj_GetBounds", c_int, _V, _V, _V, _V, _V)
-_rotated_bounds = _bound("FPDFPageObj_GetRotatedBounds", c_int, _V, _V)
 _matrix = _bound("FPDFPageObj_GetMatrix", c_int, _V, _V)
 _font_size = _bound("FPDFTextObj_GetFontSize", c_int, _V, _V)
 _stroke_width = _bound("FPDFPageObj_GetStrokeWidth", c_int, _V, _V)
@@ -49,7 +64,7 @@ _draw_mode = _bound("FPDFPath_GetDrawMode", c_int, _V, _V, _V)
 # None for a character that PDFium made up; releases before pypdfium2 5 do not have the function.
 char_object = _bound("FPDFText_GetTextObject", _V, _V, c_int) if hasattr(raw, "FPDFText_GetTextObject") else None
 text_index = _bound("FPDFText_GetTextIndexFromCharIndex", c_int, _V, c_int)
-_char_box = _bound("FPDFText_GetCharBox", c_int, _V, c_int, _V, _V, _V, _V)
+_char_box = _unchecked("FPDFText_GetCharBox", c_int)
 char_at = _bound(
     "FPDFText_GetCharIndexAtPos", c_int, _V, ctypes.c_double, ctypes.c_double, ctypes.c_double, ctypes.c_double
 )
@@ -58,19 +73,53 @@ char_at = _bound(
 def page_objects(page: int) -> list[int]:
     """Addresses of the page's own objects in the order in which they are painted."""
     count = _count(page)
-    return list(map(_get, repeat(page, count), range(count)))
+    return list(map(_get, repeat(_argument(page), count), range(count)))
 
 
 def form_objects(form: int) -> list[int]:
     """Addresses of the objects inside a form, in the order in which they are painted."""
-    count = _form_count(form)
-    return list(map(_form_get, repeat(form, count), range(count)))
+    return forms_contents([form])[0]
 
 
-def fill_colours(objects: Sequence[int]) -> set[Colour]:
-    """All colours that these objects are filled with; black where one has none."""
-    channels = iter(_four_each(_fill, objects, array("I", [0, 0, 0, 255]) * len(objects)))
-    return set(zip(channels, channels, channels, channels, strict=True))
+def forms_contents(forms: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The objects inside these forms, one form after the other, and how many each form has."""
+    counts = list(map(_form_count, forms))
+    holders = chain.from_iterable(map(repeat, map(_argument, forms), counts))
+    return list(map(_form_get, holders, chain.from_iterable(map(range, counts)))), counts
+
+
+def arguments(objects: Sequence[int]) -> list[Any]:
+    """The objects as `render_modes`, `fill_channels` and `quads` take them: made once, used by each."""
+    return list(map(_argument, objects))
+
+
+def render_modes(each: Sequence[Any]) -> list[int]:
+    """How each is painted; -1 for what is no text."""
+    return list(map(_each_mode, each))
+
+
+_MOST = 4096  # objects whose answers are taken at a time
+_BLACK = memoryview(array("I", [0, 0, 0, 255]) * _MOST)
+_NOWHERE = memoryview(array("f", bytes(32 * _MOST)))
+_colours, _corners = array("I", _BLACK), array("f", _NOWHERE)
+_colour_places = [
+    [_argument(_colours.buffer_info()[0] + 16 * at + channel) for at in range(_MOST)] for channel in (0, 4, 8, 12)
+]
+_corner_places = [_argument(_corners.buffer_info()[0] + 32 * at) for at in range(_MOST)]
+_all_colours, _all_corners = memoryview(_colours), memoryview(_corners)
+
+
+def fill_channels(each: Sequence[Any]) -> array[int]:
+    """Red, green, blue, alpha of what these `arguments` are filled with, one after the other; black where one has
+    none."""
+    found = array("I")
+    for start in range(0, len(each), _MOST):
+        part = each[start : start + _MOST]
+        size = 4 * len(part)
+        _all_colours[:size] = _BLACK[:size]
+        deque(map(_each_fill, part, *_colour_places), 0)
+        found += _colours[:size]
+    return found
 
 
 def fill_colour(object_: int) -> Colour:
@@ -88,12 +137,16 @@ def boxes(objects: Sequence[int]) -> array[float]:
     return _four_each(_bounds, objects, array("f", bytes(16 * len(objects))))
 
 
-def quads(objects: Sequence[int]) -> array[float]:
-    """The corners x, y of each text, bottom left first and against the clock, one text after the other."""
-    out = array("f", bytes(32 * len(objects)))
-    base = out.buffer_info()[0]
-    deque(map(_rotated_bounds, objects, range(base, base + 32 * len(objects), 32)), 0)
-    return out
+def quads(each: Sequence[Any]) -> array[float]:
+    """The corners x, y of each of these `arguments`, bottom left first and against the clock, one after the other."""
+    found = array("f")
+    for start in range(0, len(each), _MOST):
+        part = each[start : start + _MOST]
+        size = 8 * len(part)
+        _all_corners[:size] = _NOWHERE[:size]
+        deque(map(_each_quad, part, _corner_places), 0)
+        found += _corners[:size]
+    return found
 
 
 def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[Any]) -> array[Any]:
@@ -139,8 +192,9 @@ def stroke_width(path: int) -> float:
 def char_boxes(text_page: int, characters: Sequence[int]) -> Iterator[Box]:
     """Left, bottom, right, top of each character in page space; zeros where it has no box."""
     out = (ctypes.c_double * 4)()
-    left, right, bottom, top = (ctypes.addressof(out) + 8 * at for at in range(4))
+    left, right, bottom, top = (_argument(ctypes.addressof(out) + 8 * at) for at in range(4))
+    page = _argument(text_page)
     for character in characters:
         out[0] = out[1] = out[2] = out[3] = 0.0
-        _char_box(text_page, character, left, right, bottom, top)
+        _char_box(page, character, left, right, bottom, top)
         yield out[0], out[2], out[1], out[3]
