@@ -892,8 +892,8 @@ def _read_files(path: str) -> tuple[bytes, dict[str, bytes], object]:
     """The JSON file, the journals by name, and what tells this state on disk from another; all of one moment."""
     for _ in range(1_000):
         names = _identity(path), _journals_of(path)
-        journals = {name: _read(name) for name in names[1]}
-        text = _read(path)
+        newest_first = {name: _read(name) for name in reversed(names[1])}  # so that all before what is seen is seen
+        journals, text = {name: newest_first[name] for name in names[1]}, _read(path)
         if names == (_identity(path), _journals_of(path)):  # else a fold came between
             return text, journals, (names, [zlib.crc32(data.rstrip(b"\0")) for data in journals.values()])
     raise CheckpointConflictError(f"{path} changes faster than it can be read; try again")
@@ -959,7 +959,10 @@ class _Disk:
         run = {key: value for key, value in document.items() if key not in _RESERVED}
         state.run = {key: document.get(key, state.run[key]) for key in state.run} | run
         state.last_updated = document.get("last_updated", now)
-        state.take(document["papers"], "" if odd else text)
+        try:
+            state.take(document["papers"], "" if odd else text)
+        except ValueError as error:
+            raise CheckpointDamagedError(self.path, 0, str(error)) from error
 
     def _check(self, document: Record) -> None:
         """The version must be known, and every paper's entry be one; what a hand-made entry lacks is filled in."""
@@ -1168,7 +1171,9 @@ class _Files:
                 self.write(state.snapshot())
             self.journal = self.next_journal(state)
         except BaseException:
-            self.close()
+            lock = self.forget()
+            if lock is not None:
+                lock.release()
             raise
 
     def _check_unchanged(self, state: _State, now: str) -> None:
@@ -1194,15 +1199,23 @@ class _Files:
                 _remove(name)
         _flush_folder(self.path)
 
-    def close(self, forked: bool = False) -> None:
-        """Close what is open and release the lock; the files stay as they are. `forked`: what a parent holds stays."""
+    def close(self) -> None:
+        """Close what is open, note what is on disk, and release the lock."""
+        lock = self.forget()
+        if lock is not None:
+            try:
+                self.based_on = _read_files(self.path)[2]
+            finally:
+                lock.release()
+
+    def forget(self) -> _WriterLock | None:
+        """Close the journals, and leave the files as they are; the lock, which is the caller's now."""
         journals, self.journal, self.retired = [*self.retired, self.journal], None, []
         for journal in journals:
             if journal is not None:
                 journal.close()
         lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.forget() if forked else lock.release()
+        return lock
 
 
 class CheckpointManagerV2:
@@ -1317,7 +1330,7 @@ class CheckpointManagerV2:
         stages are cut to those named, its times and last error cleared. `error` goes to `last_error` and to `errors`,
         of which the last 10 are kept.
         """
-        CheckpointManagerV2.note_paper_status(self, paper_id, stage, stages_completed, error)
+        self.note_paper_status(paper_id, stage, stages_completed, error)
         self.flush()
 
     def note_paper_status(
@@ -1409,7 +1422,6 @@ class CheckpointManagerV2:
             finally:
                 _WRITERS.pop(self._path, None)
                 atexit.unregister(self.close)
-                self._files.based_on = _read_files(self._path)[2]
                 self._files.close()
 
     def __enter__(self) -> CheckpointManagerV2:
@@ -1491,7 +1503,8 @@ class CheckpointManagerV2:
                     _warn("%s could not be brought up to date (%s); its journal holds everything", self._path, error)
             with self._mutex:
                 if self._folded >= self._ticket or self._files.journal is None:
-                    break
+                    self._fold_thread = None  # here, so that the next update begins a new one
+                    return
         self._fold_thread = None
 
     def _fold(self, ticket: int | None = None, final: bool = False) -> None:
@@ -1543,7 +1556,9 @@ class CheckpointManagerV2:
 
     def _forget_parent(self) -> None:
         """In a forked child: hold nothing of the parent's; a write must first get the lock."""
-        self._files.close(forked=True)
+        lock = self._files.forget()
+        if lock is not None:
+            lock.forget()
         self._files.based_on = None
         self._make_locks()
 

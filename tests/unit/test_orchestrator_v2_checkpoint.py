@@ -545,6 +545,7 @@ def test_a_missing_or_an_empty_file_is_false(file: Path) -> None:
         b'{"papers": {"a": {"stage": ["completed"]}}}', b'{"papers": {"a": {"stage": "failed", "stages": []}}}',
         b'{"papers": {"a": {"stage": "failed", "retries": "1"}}}', b'{"papers": {}, "version": "old"}',
         b'{"papers": {"a": {"stage": "failed", "errors": {}}}}', b"\xff\xfe\x00", b"[" * 200_000,
+        b'{"papers": {"a": {"stage": "failed", "x": ' + b"[" * 150 + b"]" * 150 + b"}}}",
     ],
     ids=lambda content: repr(content[:40]),
 )  # fmt: skip
@@ -687,6 +688,20 @@ def test_who_loaded_an_older_state_is_refused_and_the_writer_goes_on(file: Path)
     reader.update_paper_status("c", "completed")
     reader.close()
     assert list(strictly(file)["papers"]) == ["a", "b", "d", "c"]
+
+
+def test_who_was_refused_is_refused_again_until_it_has_loaded(file: Path) -> None:
+    """A second try must not write over what the first was refused for."""
+    run_once(file, "a")
+    reader = loaded(file)
+    other = loaded(file)
+    other.update_paper_status("b", "completed")
+    other.close()
+    for _ in range(3):
+        with pytest.raises(CheckpointConflictError, match="load it again"):
+            reader.update_paper_status("c", "completed")
+    assert list(strictly(file)["papers"]) == ["a", "b"]
+    assert os.listdir(file.parent) == ["checkpoint.json"]
 
 
 def test_a_fold_that_changes_nothing_does_not_refuse_who_loaded_before_it(file: Path) -> None:

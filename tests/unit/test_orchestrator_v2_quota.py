@@ -190,7 +190,7 @@ def queued(quota: SimpleQuotaManager, count: int) -> Callable[[], bool]:
 
 
 def test_waiters_are_served_first_come_first_served_and_a_large_request_does_not_starve() -> None:
-    quota = SimpleQuotaManager(200, 1, burst=10)
+    quota = SimpleQuotaManager(50, 1, burst=10)
     quota.consume(10)
     order: list[int] = []
     lock = threading.Lock()
@@ -213,13 +213,16 @@ def test_waiters_are_served_first_come_first_served_and_a_large_request_does_not
 
 
 def test_nobody_overtakes_the_queue_without_waiting() -> None:
-    quota = SimpleQuotaManager(1000, 1, burst=10)
-    quota.consume(10)
-    waiting = threading.Thread(target=quota.consume, args=(10,))
+    quota = SimpleQuotaManager(1, 60, burst=10)
+    quota.consume(9)
+    cancel = threading.Event()
+    waiting = threading.Thread(target=quota.consume, args=(10,), kwargs={"cancel": cancel})
     waiting.start()
     wait_until(queued(quota, 1))
     assert quota.consume(1, wait=False) is False
+    cancel.set()
     waiting.join()
+    assert quota.consume(1, wait=False) is True
 
 
 def test_those_behind_move_up_when_somebody_gives_up() -> None:
