@@ -94,11 +94,11 @@ _WORDY_KIND = (
     ("limitation", DISCUSSION), ("conclusion", CONCLUSION), ("result", RESULTS), ("findings", RESULTS),
     ("statistic", METHODS), ("methods", METHODS), ("procedure", METHODS), ("introduction", INTRODUCTION),
 )  # fmt: skip
+_PAGE_MARKS = "0123456789 .,:;|/()[]\t\u2013\u2014-"
 _LONGEST_HEADING = 90
 _CITED_WORK = (
     re.compile(r"[;,:](?<=(?:19|20)\d\d[;,:])\s?\d{1,4}\s?(?:\(|:|,\s?\d)"),
     re.compile(r"\(\d{1,3}\)\s?:\s?\w?\d"),
-    re.compile(r"doi\s?:|doi\.org/|PMID|pp\.\s?\d+\s?[-\u2013]\s?\d|arXiv:\d"),
     re.compile(r"et al\.,? [A-Z][^.]{5,200}\. [A-Z][\w ]{2,40}[.,] (?:19|20)\d\d"),
 )
 _DOTS = re.compile(r"\.{5,}|(?:\. ){4,}|\u2026{2,}\s*\d+$")
@@ -108,22 +108,23 @@ _ADDRESS = re.compile(
     r".{0,200},|\u00a9|\bCopyright\b|\b(?:Received|Accepted|Published):? \d|ISSN|\bCorrespondence\b"
     r"|https?://(?:dx\.)?doi",
 )
-_THANKING = (
-    "thank",
-    "acknowledge",
-    "supported by",
-    "funded by",
-    "no competing",
-    "no conflict",
-    "grateful",
-    "conceived",
-)
 _GRATITUDE = re.compile(
     r"\b(?:[Ww]e (?:would like to |also |gratefully |wish to |sincerely )*(?:thank|acknowledge)\b|(?:was"
     r"|were) (?:supported|funded) "
     r"by\b|declare (?:that )?(?:they have )?no (?:conflict|competing)|[Tt]he authors? (?:are|is) grateful"
     r"|conceived (?:and|of) )"
 )
+_CITING = {
+    "doi": re.compile(r"doi\s?:|doi\.org/"),
+    "PMID": re.compile(r"PMID"),
+    "pp.": re.compile(r"pp\.\s?\d+\s?[-\u2013]\s?\d"),
+    "arXiv:": re.compile(r"arXiv:\d"),
+}
+_THANKING = dict.fromkeys(
+    ("thank", "acknowledge", "supported by", "funded by", "no competing", "no conflict", "grateful", "conceived"),
+    _GRATITUDE,
+)
+"""Words that are looked for first, with the pattern that then decides: a plain search costs next to nothing."""
 
 
 def _heading_name(line: str) -> str:
@@ -259,7 +260,7 @@ def _running_heads(text: str, spans: Sequence[Span]) -> set[str]:
     seen: dict[str, list[int]] = {}
     for start, end in spans:
         if 12 <= end - start <= 120:
-            seen.setdefault(_NOT_LETTERS.sub("", text[start:end].lower()), []).append(start)
+            seen.setdefault(text[start:end].strip(_PAGE_MARKS), []).append(start)
     spread = 0.4 * len(text)
     return {line for line, at in seen.items() if len(at) >= 3 and len(line) > 8 and at[-1] - at[0] > spread}
 
@@ -279,12 +280,13 @@ def _side_matter(text: str) -> Iterator[tuple[int, str]]:
             yield found.start(), CONTENTS
     for found in _ADDRESS.finditer(text, 0, int(0.08 * len(text))):
         yield found.start(), FRONT
-    for word in _THANKING:
-        at = text.find(word, len(text) // 2)
-        while at >= 0:
-            if _GRATITUDE.search(text, max(0, at - 60), at + 60):
-                yield at, THANKS
-            at = text.find(word, at + 60)
+    for words, kind, first in ((_CITING, REFERENCES, 0), (_THANKING, THANKS, len(text) // 2)):
+        for word, pattern in words.items():
+            at = text.find(word, first)
+            while at >= 0:
+                if pattern.search(text, max(0, at - 60), at + 60):
+                    yield at, kind
+                at = text.find(word, at + 60)
 
 
 def mark_excluded(text: str, spans: Sequence[Span], parts: list[Part]) -> None:
@@ -299,5 +301,5 @@ def mark_excluded(text: str, spans: Sequence[Span], parts: list[Part]) -> None:
     running = _running_heads(text, spans)
     if running:
         for i, (start, end) in enumerate(spans):
-            if end - start <= 120 and _NOT_LETTERS.sub("", text[start:end].lower()) in running:
+            if end - start <= 120 and text[start:end].strip(_PAGE_MARKS) in running:
                 parts[i] = Part(RUNNING, RUNNING)
