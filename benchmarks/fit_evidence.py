@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import evidence_data as ed
 import numpy as np
 from fitting import FOLDS, RIDGE, Array, Asked, asked_of, cross_validated, fitted, logistic
-from gap_map import AnswerSet, auroc, best_threshold, contract_answers, rows_of, trial_answers
+from gap_map import MAPPED, AnswerSet, auroc, best_threshold, contract_answers, rows_of, trial_answers
 
 from literature_review.llm.offline import index as engine
 from literature_review.llm.offline import judging as judge
@@ -37,9 +37,6 @@ from literature_review.models import Document, SubRequirement
 
 COVERAGE_RIDGE = 1.0
 JUDGE_RIDGE = 1.0
-MAPPED = 93
-"""Papers of the gap map on which the cut of coverage is set."""
-
 MOST_CLAIMS = 3
 WEIGHTS = Path(shipped.__file__ or "")
 Numbers = dict[str, Array | tuple[Array, Array]]
@@ -87,8 +84,8 @@ def collect(data: Path) -> Collected:
         "COVERAGE_PLAIN": contract_answers(data),
     }
     cells = {
-        "COVERAGE_FOCUSED": _cells(corpus, papers[:MAPPED], keywords=True),
-        "COVERAGE_OPEN": _cells(corpus, papers[:MAPPED], keywords=False),
+        "COVERAGE_FOCUSED": _cells(corpus, papers[MAPPED:], keywords=True),
+        "COVERAGE_OPEN": _cells(corpus, papers[MAPPED:], keywords=False),
     }
     return Collected(ranking, answers, cells)
 
@@ -116,7 +113,7 @@ def fit_engine(collected: Collected, keep: Callable[[str], bool] = bool) -> Numb
         "OPEN": (open_plain, fitted(asked["question alone"] + asked["question alone, headings removed"])),
     }
     for name, answers in collected.answers.items():
-        kept = np.array([keep(group) for group in answers.groups])
+        kept = np.array([all(map(keep, group)) for group in answers.groups])
         rows, label = np.array(answers.features)[kept], np.array(answers.answered, float)[kept]
         weights, bias = logistic(rows, label, COVERAGE_RIDGE)
         cells = [cell for cell in collected.cells.get(name, ()) if keep(cell.paper) and keep(cell.asker)]
@@ -246,8 +243,8 @@ def show(collected: Collected) -> None:
 def _held_out(answers: AnswerSet) -> Array:
     """The score of every cell by weights that never saw its paper."""
     rows, label = np.array(answers.features), np.array(answers.answered, float)
-    names = sorted(set(answers.groups))
-    fold = np.array([names.index(name) % FOLDS for name in answers.groups])
+    names = sorted({asker for asker, _ in answers.groups})
+    fold = np.array([names.index(asker) % FOLDS for asker, _ in answers.groups])
     held = np.zeros(len(label))
     for k in range(FOLDS):
         kept = fold != k

@@ -12,7 +12,7 @@ from itertools import accumulate
 from math import log
 from typing import NamedTuple
 
-from .sections import HEADING, NEVER_EVIDENCE, RUNNING, Part, mark_excluded, parts_of
+from .sections import HEADING, NEVER_EVIDENCE, RUNNING, Part, mark_excluded, parts_of, without_running_heads
 from .sentences import Span, split_sentences
 from .signs import BINDING, COMPARED, FOUND, HEDGED, PLANNED, SIGNIFICANT
 from .tokens import stem_set, stems
@@ -147,6 +147,7 @@ def _reports(flags: int) -> float:
 
 def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], float]:
     """The places of `text` in order, without those that are never evidence; how surely the text reports results."""
+    text = without_running_heads(text)
     spans = split_sentences(text)
     parts = parts_of(text, spans)
     mark_excluded(text, spans, parts)

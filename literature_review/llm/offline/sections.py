@@ -255,14 +255,23 @@ def parts_of(text: str, spans: Sequence[Span]) -> list[Part]:
     return out
 
 
-def _running_heads(text: str, spans: Sequence[Span]) -> set[str]:
-    """Short lines, digits aside, that come back all over the text."""
+def without_running_heads(text: str) -> str:
+    """`text` with line breaks in place of lines that come back all over it, page numbers aside; all offsets stay.
+
+    Such a line ends no statement, and the sentence before it none of its own: it would run on over the page.
+    """
     seen: dict[str, list[int]] = {}
-    for start, end in spans:
-        if 12 <= end - start <= 120:
-            seen.setdefault(text[start:end].strip(_PAGE_MARKS), []).append(start)
+    start = 0
+    lines = text.split("\n")
+    for line in lines:
+        if 12 <= len(line) <= 120 and line[-1] not in ".;!?":
+            seen.setdefault(line.strip(_PAGE_MARKS), []).append(start)
+        start += len(line) + 1
     spread = 0.4 * len(text)
-    return {line for line, at in seen.items() if len(at) >= 3 and len(line) > 8 and at[-1] - at[0] > spread}
+    heads = {line for line, at in seen.items() if len(at) >= 3 and len(line) > 8 and at[-1] - at[0] > spread}
+    if not heads:
+        return text
+    return "\n".join("\n" * len(line) if line.strip(_PAGE_MARKS) in heads else line for line in lines)
 
 
 def _is_title(text: str, start: int, end: int) -> bool:
@@ -298,8 +307,3 @@ def mark_excluded(text: str, spans: Sequence[Span], parts: list[Part]) -> None:
             parts[i] = Part(kind, kind)
     if len(spans) > 8 and parts[0].section == UNKNOWN and _is_title(text, *spans[0]):
         parts[0] = Part(FRONT, FRONT)
-    running = _running_heads(text, spans)
-    if running:
-        for i, (start, end) in enumerate(spans):
-            if end - start <= 120 and text[start:end].strip(_PAGE_MARKS) in running:
-                parts[i] = Part(RUNNING, RUNNING)
