@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from literature_review import config_shape, stage_order
-from literature_review.config_shape import BACKEND_KEYS, SCORE_WEIGHTS, on_this_machine
+from literature_review.config_shape import BACKEND_KEYS, BACKEND_QUOTAS, SCORE_WEIGHTS, on_this_machine
 from literature_review.errors import ConfigError
 from literature_review.light_record import as_plain, made, record
 from literature_review.strict_json import Problems, read_json
@@ -173,6 +173,11 @@ class Config:
     enable_smart_retry: bool = True
     source: str | None = None
     defaulted: frozenset[str] = frozenset()
+
+    @property
+    def quota_of_backend(self) -> Quota | None:
+        """What limits the calls of `llm.backend`; None where nothing does."""
+        return self.quota.get(BACKEND_QUOTAS.get(self.llm.backend, "")) if self.enable_quota_management else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data in the form of the file, every key written out; `parse_config` makes the same settings of it

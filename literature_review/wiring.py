@@ -204,8 +204,7 @@ def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
     from literature_review.pipeline.calls import CallGate
     from literature_review.pipeline.daily_quota import DailyQuota
 
-    api = BACKEND_QUOTAS[config.llm.backend]
-    quota = config.quota.get(api) if config.enable_quota_management else None
+    api, quota = BACKEND_QUOTAS[config.llm.backend], config.quota_of_backend
     return CallGate(
         config.call_retry,
         log,

@@ -70,7 +70,7 @@ class ScriptedModel:
 
 
 class ScriptedBackend:
-    """Asks its model once per paper for claims and once for verdicts. Keeps nothing: see PaidCalls for that."""
+    """Asks its model once per paper for claims and once for verdicts, through the gate alone: nothing is kept."""
 
     name, paid = "gemini", True
     estimated_tokens = 1000.0
@@ -84,9 +84,9 @@ class ScriptedBackend:
     def for_paper(self, paper: str) -> ScriptedBackend:
         return self
 
-    def _ask(self, prompt: str, deadline: Deadline) -> ModelAnswer:
-        question = ModelQuestion(prompt, "", "", {}, 400)
-        return self._gate.call(
+    def ask(self, stage: str, deadline: Deadline) -> None:
+        question = ModelQuestion(f"{stage}/1", "", "", {}, 400)
+        self._gate.call(
             lambda timeout: self._model.ask(question, timeout),
             deadline,
             tokens=self.estimated_tokens,
@@ -94,7 +94,7 @@ class ScriptedBackend:
         )
 
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
-        self._ask("find", deadline)
+        self.ask("journal_reviewer", deadline)
         quote = next(line for line in document.text.splitlines() if "significantly shorter" in line)
         return Findings((Proposal("S1", quote, 0.9, "it says so"),), (), {"S1": 0.9})
 
@@ -106,7 +106,7 @@ class ScriptedBackend:
         deadline: Deadline,
     ) -> list[Verdict]:
         if claims:
-            self._ask("judge", deadline)
+            self.ask("judge", deadline)
         return [Verdict(claim.id, True, "convinced", 0.9, "covered", {"relevance": 0.9}) for claim in claims]
 
     def reconsider(

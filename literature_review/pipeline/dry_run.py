@@ -75,7 +75,8 @@ class DryRun:
         total = nothing()
         for stage in self._chosen(parts.stages):
             self._log.info(f"[DRY-RUN] Would execute: {stage.spec.module}")
-            forecast = of_stage(parts.backend, stage, lengths, wanted)
+            workers = self._config.max_workers if self._config.parallel else 1
+            forecast = of_stage(parts.backend, stage, lengths, wanted, workers)
             together = "" if stage.spec.per_paper else " together"
             self._log.info(f"[DRY-RUN]   {len(papers)} papers{together}, {spoken(forecast)}")
             self._log.success(f"✅ Stage validated: {stage.spec.title}")
@@ -93,6 +94,11 @@ class DryRun:
             self._log.warning(
                 f"llm.budget_usd ({spoken_usd(budget)}) may not be enough: the run would stop before it, resumably"
             )
+        quota, calls = self._config.quota_of_backend, total["calls"] or 0.0
+        a_day = quota.requests_per_day if quota is not None else None
+        if a_day is not None and calls > a_day:
+            days = -(-calls // a_day)
+            self._log.warning(f"at {a_day:,} calls a day it takes about {days:.0f} days, gone on with by --resume")
 
     def _chosen(self, stages: tuple[LoadedStage, ...]) -> tuple[LoadedStage, ...]:
         first = self._options.only or self._options.resume_from

@@ -35,12 +35,21 @@ def add(total: Forecast, estimate: Mapping[str, float | None]) -> None:
             total[name + bound] = None if before is None or more is None else before + more
 
 
-def of_stage(backend: Backend, stage: LoadedStage, lengths: Iterable[int], sub_requirements: int) -> Forecast:
-    """For papers of these lengths in characters; nothing for a stage over all papers, which makes no call."""
+def of_stage(
+    backend: Backend, stage: LoadedStage, lengths: Iterable[int], sub_requirements: int, workers: int = 1
+) -> Forecast:
+    """For papers of these lengths in characters, `workers` of them at a time; nothing for a stage over all papers,
+    which makes no call."""
     total = nothing()
     for length in lengths if stage.spec.per_paper else ():
         add(total, backend.estimate(stage.name, length, sub_requirements))
-    return total
+    return shared(total, workers)
+
+
+def shared(forecast: Forecast, workers: int) -> Forecast:
+    """The same with its time shared among so many papers at once."""
+    times = {name: seconds / workers for name, seconds in forecast.items() if "seconds" in name and seconds is not None}
+    return {**forecast, **times}
 
 
 def lengths_of(papers: Sequence[PaperFile], read: Callable[[PaperFile], int | None], most: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from literature_review.errors import PaperError, StageTimeoutError
 from literature_review.models import PaperFile
 from literature_review.pipeline.costs import spent_in_all, spent_in_run
-from literature_review.pipeline.forecast import Forecast, add, compared, lengths_of, nothing, spoken
+from literature_review.pipeline.forecast import Forecast, add, compared, lengths_of, nothing, shared, spoken
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.work import PaperWork
 from literature_review.ports import Deadline
@@ -44,7 +44,7 @@ def _forecast(state: RunState, work: PaperWork, papers: Sequence[PaperFile]) -> 
     for paper, length in lengths.items():
         for name in todo[paper]:
             add(total, backend.estimate(name, length, wanted))
-    return total
+    return shared(total, state.config.max_workers if state.config.parallel else 1)
 
 
 def _reader(state: RunState, work: PaperWork) -> Callable[[PaperFile], int | None]:

@@ -4,7 +4,7 @@ the run so that it can go on."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from literature_review.llm.chat import ModelQuestion
 from literature_review.llm.paid_book import PaidBook
 from literature_review.llm.paid_calls import PaidCalls
 from literature_review.llm.prices import PriceTable
-from literature_review.models import Claim, Document, Findings, Proposal, SubRequirement, Verdict
 from literature_review.pipeline.parts import RunOptions
 from literature_review.ports import CallGate, Deadline, Log
-from tests.paid_runs import PaidRun, ScriptedModel, paid_run
+from tests.paid_runs import PaidRun, ScriptedBackend, ScriptedModel, paid_run
 from tests.review_samples import checkpoint_of, make_review, report_of
 
 pytestmark = pytest.mark.integration
@@ -26,48 +25,19 @@ CALL = 600 * 1000 / 1e6 + 300 * 2000 / 1e6  # what one scripted answer costs: 1.
 SCHEMA = {"type": "object", "properties": {"paper": {"type": "string"}}}
 
 
-class LedgerBackend:
-    """Asks through PaidCalls: once per paper for claims, once for verdicts. Expects a third more than it takes."""
+class LedgerBackend(ScriptedBackend):
+    """Asks through PaidCalls instead. Expects a third more than it takes."""
 
-    name, paid = "gemini", True
-
-    def __init__(self, calls: PaidCalls, model: ScriptedModel, paper: str = "") -> None:
-        self._calls, self._chat, self._paper, self.model = calls, model, paper, model.model
-
-    def fingerprint(self) -> str:
-        return self.model
+    def __init__(self, calls: PaidCalls, model: ScriptedModel, gate: CallGate, paper: str = "") -> None:
+        super().__init__(model, gate)
+        self._calls, self._paper = calls, paper
 
     def for_paper(self, paper: str) -> LedgerBackend:
-        return LedgerBackend(self._calls, self._chat, paper)
+        return LedgerBackend(self._calls, self._model, self._gate, paper)
 
-    def _ask(self, stage: str, deadline: Deadline) -> None:
-        question = ModelQuestion(f"{stage}/1", "", f"{stage} of {self._paper} " + 500 * "word ", SCHEMA, 300)
-        self._calls.ask(question, stage, self._paper, deadline)
-
-    def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
-        self._ask("journal_reviewer", deadline)
-        quote = next(line for line in document.text.splitlines() if "significantly shorter" in line)
-        return Findings((Proposal("S1", quote, 0.9, "it says so"),), (), {"S1": 0.9})
-
-    def judge(
-        self,
-        document: Document,
-        claims: Sequence[Claim],
-        wanted: Mapping[str, SubRequirement],
-        deadline: Deadline,
-    ) -> list[Verdict]:
-        if claims:
-            self._ask("judge", deadline)
-        return [Verdict(claim.id, True, "convinced", 0.9, "covered", {"relevance": 0.9}) for claim in claims]
-
-    def reconsider(
-        self,
-        document: Document,
-        rejected: Sequence[Claim],
-        wanted: Mapping[str, SubRequirement],
-        deadline: Deadline,
-    ) -> Findings:
-        return Findings()
+    def ask(self, stage: str, deadline: Deadline) -> None:
+        words = f"{stage} of {self._paper} " + 500 * "word "
+        self._calls.ask(ModelQuestion(f"{stage}/1", "", words, SCHEMA, 300), stage, self._paper, deadline)
 
     def estimate(self, stage: str, characters: int, sub_requirements: int) -> Mapping[str, float]:
         calls = {"journal_reviewer": 1.0, "judge": 2.0}.get(stage, 0.0)
@@ -91,7 +61,7 @@ def build(model: ScriptedModel, settings: Mapping[str, Any], gate: CallGate, out
     llm = settings["llm"]
     book = PaidBook(Path(output_dir) / "answers.db")
     prices = PriceTable.standard(llm["prices"])
-    return LedgerBackend(PaidCalls(model, gate, book, prices, llm["budget_usd"], log), model)
+    return LedgerBackend(PaidCalls(model, gate, book, prices, llm["budget_usd"], log), model, gate)
 
 
 Run = Callable[..., PaidRun]
@@ -202,3 +172,11 @@ def test_the_dry_run_forecasts_with_a_range_and_calls_nothing(run: Run, tmp_path
     assert "llm.budget_usd (5.00 USD) may not be enough" in done.said
     assert json.loads((tmp_path / "checkpoint.json").read_text())["stages"]["judge"]["forecast"]["usd_low"]
     assert not (tmp_path / "out").exists()
+
+
+def test_the_dry_run_says_how_many_days_the_calls_take_and_how_long_several_papers_at_once(run: Run) -> None:
+    quota = {"gemini_api": {"rate": 60, "requests_per_day": 5}}
+    one = run(dry_run=True, v2_features={"quota": quota}).said
+    assert "at 5 calls a day it takes about 3 days, gone on with by --resume" in one
+    assert "14.40 USD (9.60 to 14.40), about 12 s" in one
+    assert "about 3.0 s" in run(dry_run=True, v2_features={"max_workers": 4, "enable_parallel": True}).said

@@ -279,6 +279,22 @@ def test_the_foot_gives_the_runs_facts() -> None:
     assert "notes.docx" in text
 
 
+def test_what_was_paid_is_shown_by_stage_and_paper_whatever_the_papers_are_called() -> None:
+    report = sample_report()
+    row = {"calls": 3, "tokens_in": 1200, "tokens_out": 40, "usd": 0.25}
+    unknown = {"calls": 1, "tokens_in": 10, "tokens_out": 2}
+    papers = {"cheap.pdf": {**row, "usd": 0.01}, "<script>alert(1)</script>.pdf": row, "odd.pdf": unknown}
+    report["run"]["costs"] = {"run": {}, "total": {}, "stages": {"judge": row}, "papers": papers}
+    drawn = page(report)
+    assert "<script>alert(1)" not in drawn
+    text = Tree(drawn).text
+    assert "Costs by stage and by paper" in text
+    assert text.index("<script>alert(1)</script>.pdf") < text.index("cheap.pdf", text.index("Costs by stage"))
+    assert "unknown" in text[text.index("Costs by stage") :]
+    report["run"]["costs"] = {"papers": {f"p{n}": row for n in range(500)}}
+    assert "300 more papers in the JSON report" in Tree(page(report)).text
+
+
 def test_an_unknown_cost_is_not_called_nothing() -> None:
     report = sample_report()
     report["run"]["cost_usd"] = None
