@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GROWTH = 0.25  # places that an answered call adds
+GROWTH = 0.5  # places that an answered call adds
 SHRINKING = 0.875  # what a throttled call (429, 503, 529) leaves of the places
 
 
@@ -13,7 +13,7 @@ class CallsInFlight:
     algorithms for congestion avoidance in computer networks, Computer Networks and ISDN Systems 17 (1989), 1-14: of
     the linear rules this one alone comes to a fair and efficient sharing. Each answer counts for itself, so that
     the shrinking follows the share of throttled calls, as in DCTCP (RFC 8257, section 3.3): with a share p the
-    places settle at 2 (1 - p) / p. A server that turns down one call in twenty now and then costs hardly a place;
+    places settle at 4 (1 - p) / p. A server that turns down one call in twenty now and then costs hardly a place;
     16 calls turned down together leave 2.
 
     Not thread-safe: who uses it holds a lock.
