@@ -13,47 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from literature_review.text.section_names import KINDS
+
 MAX_HEADING_CHARACTERS = 100
 MAX_HEADING_WORDS = 14
 _RUNNING_HEAD_REPEATS = 3
 
-KINDS: dict[str, str] = {
-    name: kind
-    for kind, names in {
-        "abstract": "abstract|summary|synopsis|structured abstract|graphical abstract|plain language summary",
-        "introduction": "introduction|background|objective|objectives|aim|aims|background and aims|motivation"
-        "|introduction and background|background and objectives|purpose|rationale",
-        "related_work": "related work|related works|literature review|review of literature|previous work"
-        "|state of the art",
-        "methods": "methods|method|methodology|materials and methods|material and methods|methods and materials"
-        "|patients and methods|subjects and methods|participants and methods|methods and design|data and methods"
-        "|methods and analysis|experimental procedures|experimental section|experimental setup|study design"
-        "|design and methods|research design and methods|research methods|research methodology|online methods"
-        "|star methods|experimental design|experimental methods",
-        "results": "results|result|findings|main results|results and discussion|results and analysis"
-        "|experimental results|experiments and results|results and findings|key results",
-        "discussion": "discussion|discussions|general discussion|discussion and conclusion"
-        "|discussion and conclusions|limitations|strengths and limitations|interpretation|implications",
-        "conclusion": "conclusion|conclusions|concluding remarks|summary and conclusion|summary and conclusions"
-        "|conclusion and future work|conclusions and future work|conclusions and outlook|future work"
-        "|conclusion and outlook|conclusions and future directions|conclusion and future directions",
-        "references": "references|reference|bibliography|literature cited|works cited|reference list"
-        "|cited literature|references and notes",
-        "acknowledgements": "acknowledgement|acknowledgements|acknowledgment|acknowledgments",
-        "funding": "funding|funding sources|sources of funding|financial support|funding information"
-        "|role of funding|role of the funding source|funding statement|grant support",
-        "declarations": "competing interests|competing interest|conflict of interest|conflicts of interest"
-        "|declaration of interest|declaration of competing interest|declarations|disclosure|disclosures"
-        "|author contributions|authors' contributions|authors contributions|contributors|data availability"
-        "|data availability statement|code availability|availability of data and materials|ethics approval"
-        "|ethics statement|ethical approval|consent for publication|pre-publication history|trial registration"
-        "|additional information|author information|provenance and peer review",
-        "appendix": "appendix|appendices|supplement|supplementary information|supplementary material"
-        "|supplementary materials|supporting information|supplementary data|extended data|annex",
-        "other": "abbreviations|keywords|key words|index terms|contents|table of contents|title|highlights",
-    }.items()
-    for name in names.split("|")
-}
 _PARTED_CAPITAL = re.compile(r"\b([A-Z]):(?=[A-Z])")  # `I:NTRODUCTION`, from small capitals
 _PART = re.compile(r"\.(?=\S)")  # `body.results`; a full stop with a blank behind it ends a sentence
 _BOLD_LABEL = re.compile(

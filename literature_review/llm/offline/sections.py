@@ -1,8 +1,9 @@
-"""Which part of a paper each sentence stands in, from its headings, and without them from its wording.
+"""Which part of a paper each sentence stands in, by the headings and labels before it.
 
-sentences -> headings found (lexicon, numbering) -> part of each sentence
-          -> where headings are missing: the most likely order of parts (dynamic programming)
-          -> what is never evidence: references, contents, running heads, affiliations, thanks
+    sentences -> headings (names of `text.section_names`, numbering) and labels ("Results:") -> part of each sentence
+              -> what is never evidence by its own looks: references, contents, affiliations, thanks
+
+Where a paper has neither headings nor labels, its sentences stand in an unknown part.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from literature_review.text.section_names import KINDS, PARTS
 
 from .sentences import Span
 
@@ -32,52 +35,22 @@ class Part(NamedTuple):
     role: str
 
 
-_HEADINGS = {
-    ABSTRACT: "abstract|summary|synopsis|structured abstract",
-    INTRODUCTION: "introduction|background|rationale|objective|objectives|aim|aims|purpose|context|importance"
-    "|background and purpose|background and objectives|background and aims|literature review|related work"
-    "|hypothesis|theoretical background|study objectives|aim of the study",
-    METHODS: "method|methods|materials and methods|material and methods|patients and methods|subjects and methods"
-    "|participants and methods|methods and materials|methodology|experimental|experimental section|study"
-    " design"
-    "|design|setting|participants|patients|subjects|intervention|interventions|statistical analysis"
-    "|statistics"
-    "|statistical analyses|statistical methods|outcome measures|main outcome measures|measures|measurements"
-    "|study population|randomization|randomisation|sample size|procedure|procedures|data collection|data"
-    " analysis"
-    "|experimental procedures|experimental design|trial design|study setting|ethics statement"
-    "|experimental setup"
-    "|data and methods|methods and analysis|study design and participants|data sources|recruitment"
-    "|assessments",
-    RESULTS: "result|results|findings|main results|results and findings|outcomes|efficacy|safety|adverse events"
-    "|primary outcome|secondary outcomes|primary outcomes|results and discussion|patient characteristics"
-    "|baseline characteristics|evaluation|experimental results|experiments|methods and findings"
-    "|methods and results|participant flow|empirical results",
-    DISCUSSION: "discussion|general discussion|interpretation|limitations|strengths and limitations|comment"
-    "|comments|implications|discussion and conclusion|discussion and conclusions|generalizability"
-    "|overall evidence|limitations of the study|study limitations|strengths and weaknesses",
-    CONCLUSION: "conclusion|conclusions|concluding remarks|summary and conclusions|conclusions and relevance"
-    "|conclusion and future work|outlook|future work|significance|clinical relevance",
-    THANKS: "acknowledgement|acknowledgements|acknowledgment|acknowledgments|funding|financial support"
-    "|competing interests|competing interest|conflict of interest|conflicts of interest|conflict of interests"
-    "|declaration of interest|declaration of competing interest|authors contributions|author contributions"
-    "|contributors|disclosure|disclosures|supporting information|supplementary material|supplementary"
-    " materials"
-    "|supplementary data|additional information|additional files|data availability|data availability"
-    " statement"
-    "|availability of data and materials|ethics approval|ethics approval and consent to participate"
-    "|ethical approval|consent for publication|trial registration|clinical trial registration|abbreviations"
-    "|pre publication history|publishers note|electronic supplementary material|author information"
-    "|financial support and sponsorship|financial disclosure|role of the funding source|provenance and"
-    " peer review"
-    "|registration|declarations|open access|code availability|about the authors|keywords|key words"
-    "|author details",
-    REFERENCES: "references|reference|bibliography|literature cited|works cited|further reading|reference list"
-    "|literature|selected bibliography",
-    CONTENTS: "contents|table of contents|list of figures|list of tables",
-    FRONT: "title|authors|affiliations|correspondence|article history|author affiliations",
+_ROLES = {
+    "abstract": ABSTRACT, "introduction": INTRODUCTION, "related_work": INTRODUCTION, "methods": METHODS,
+    "results": RESULTS, "discussion": DISCUSSION, "conclusion": CONCLUSION, "references": REFERENCES,
+    "acknowledgements": THANKS, "funding": THANKS, "declarations": THANKS, "appendix": THANKS, "other": THANKS,
+    "contents": CONTENTS, "front_matter": FRONT,
+}  # fmt: skip
+_OTHERWISE = {
+    "contents": CONTENTS, "table of contents": CONTENTS, "title": FRONT, "highlights": ABSTRACT,
+    "ethics statement": METHODS,
+}  # fmt: skip
+_MAY_HOLD_RESULTS = frozenset(("appendix", "appendices", "annex", "extended data", "supplement"))
+_KIND = {
+    name.replace("'", "").replace("-", " "): _OTHERWISE.get(name, _ROLES[kind])
+    for name, kind in (*PARTS.items(), *KINDS.items())
+    if name not in _MAY_HOLD_RESULTS
 }
-_KIND = {name: kind for kind, names in _HEADINGS.items() for name in names.split("|")}
 _NUMBERING = re.compile(r"^(?:(?:section|chapter|part)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-H])[.)]?\s+")
 _PREFIX = re.compile(r"^(TITLE|ABSTRACT|BODY)\b[.:]?\s*")
 _NOT_LETTERS = re.compile(r"[^a-z ]+")
