@@ -272,10 +272,10 @@ class CallGate:
                 self._places.end()
                 if self._window is not None:
                     self._window.end(call.tokens, taken)
-                if error is None:
-                    self._places.succeeded()
-                elif is_throttled(error):
+                if error is not None and is_throttled(error):
                     self._places.throttled()
+                elif error is None and self._budget.is_ample():
+                    self._places.succeeded()
                 if wait > 0:
                     self._held_until = max(self._held_until, self._clock() + wait)
 

@@ -12,9 +12,12 @@ class CallsInFlight:
     Additive increase, multiplicative decrease: D.-M. Chiu and R. Jain, Analysis of the increase and decrease
     algorithms for congestion avoidance in computer networks, Computer Networks and ISDN Systems 17 (1989), 1-14: of
     the linear rules this one alone comes to a fair and efficient sharing. Each answer counts for itself, so that
-    the shrinking follows the share of throttled calls, as in DCTCP (RFC 8257, section 3.3): with a share p the
-    places settle at 4 (1 - p) / p. A server that turns down one call in twenty now and then costs hardly a place;
-    16 calls turned down together leave 2.
+    the shrinking follows the share of throttled calls, as in DCTCP (RFC 8257, section 3.3): a server that turns down
+    one call in twenty now and then costs hardly a place; 16 calls turned down together leave 2.
+
+    Left to itself the rule settles where a share of 4 / (places + 4) is throttled, a third at eight places: more than
+    there are retries for. So its user lets it grow only while retries are left (`RetryBudget.is_ample`), and the share
+    settles at the tenth that they can pay for.
 
     Not thread-safe: who uses it holds a lock.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 SHARE = 0.1  # retries that a call's first attempt brings in
-RESERVE = 10.0  # retries that are there at the start
+RESERVE = 10.0  # retries that are there at the start; twice as many are kept at most
 
 
 class RetryBudget:
@@ -17,14 +17,19 @@ class RetryBudget:
     """
 
     def __init__(self, share: float = SHARE, reserve: float = RESERVE) -> None:
-        self._share = share
+        self._share, self._reserve = share, reserve
         self._lock = threading.Lock()  # guards the sum
         self._left = reserve
 
     def add_call(self) -> None:
         """A call makes its first attempt."""
         with self._lock:
-            self._left += self._share
+            self._left = min(self._left + self._share, 2 * self._reserve)
+
+    def is_ample(self) -> bool:
+        """At least half of the reserve is left: there is room to try how much the server takes."""
+        with self._lock:
+            return self._left >= self._reserve / 2
 
     def take(self) -> bool:
         """Take one retry; False where none is left."""

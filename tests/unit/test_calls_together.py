@@ -202,6 +202,37 @@ def test_one_throttled_answer_in_twenty_costs_hardly_a_place() -> None:
     assert time.now <= 1.1 * 50 * 0.2, time.now
 
 
+@pytest.mark.parametrize("takes", [12, 8, 3])
+def test_a_server_that_takes_fewer_calls_at_once_is_kept_busy_and_no_call_fails_for_it(takes: int) -> None:
+    """It says 429 without a word on how long: its limit is found, tried now and then, and retries suffice for that."""
+    time = VirtualTime()
+    passing = gate(time, max_in_flight=16, retry=CallRetry(attempts=5, base=0.1, enable_jitter=False))
+    under_way, done, throttled, failed = 0, [0], [0], [0]
+
+    def ask(_: float | None) -> None:
+        nonlocal under_way
+        if under_way >= takes:
+            time.sleep(0.02)
+            throttled[0] += 1
+            raise Answer(429)
+        under_way += 1
+        time.sleep(0.2)
+        under_way -= 1
+        done[0] += 1
+
+    def work() -> None:
+        for _ in range(60):
+            try:
+                passing.call(ask, never(time))
+            except Answer:
+                failed[0] += 1
+
+    time.run([work] * 16)
+    assert failed[0] <= 3  # of the first sixteen, which nobody knew to be too many
+    assert throttled[0] <= 0.12 * (done[0] + throttled[0])
+    assert time.now <= 1.3 * done[0] * 0.2 / takes
+
+
 # An outage
 
 
