@@ -95,11 +95,15 @@ class ReferenceLibrary:
         )
 
     def without_paper(self) -> list[str]:
-        """A line for each entry without a paper, as far as papers were asked about."""
+        """A line for each work without a paper, as far as papers were asked about; where several entries name it
+        (an export of a library in two formats), for the first."""
         with self._lock:
             matched = {at for found in (*self._found.values(), *self._by_file.values()) for at in found}
-        lone = [entry for at, entry in enumerate(self._entries) if at not in matched]
-        return [f"{_place(entry)}: no paper is the one that it names: {_called(entry)}" for entry in lone]
+        lone: dict[str, ReferenceEntry] = {}
+        for at, entry in enumerate(self._entries):
+            if at not in matched:
+                lone.setdefault(entry.doi or _letters(entry.title) or str(at), entry)
+        return [f"{_place(entry)}: no paper is the one that it names: {_called(entry)}" for entry in lone.values()]
 
     def doubled(self) -> list[str]:
         """A line for each paper with several entries that differ, as far as papers were asked about."""

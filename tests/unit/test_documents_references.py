@@ -182,6 +182,15 @@ def test_an_entry_without_a_paper_and_a_paper_with_two_are_a_line_each(tmp_path:
     ]
 
 
+def test_a_work_that_two_files_name_and_nobody_has_is_one_line(tmp_path: Path) -> None:
+    """A library exported as RIS and as BibTeX does not count twice among the records."""
+    lone = RIS.replace("eye%20clinic.pdf", "gone.pdf")
+    same = "@article{b, title={Reminders and attendance in eye clinics}, doi={10.5555/eye.1}}"
+    untitled = "TY  - JOUR\nER  - \n" * 2
+    lines = library(tmp_path, ["x.pdf"], a_ris=lone + untitled, b_bib=same).without_paper()
+    assert [line.split(":")[0] for line in lines] == ["a.ris line 1", "a.ris line 9", "a.ris line 11"]
+
+
 def test_two_entries_that_say_the_same_are_no_matter(tmp_path: Path) -> None:
     same = "@article{b, title={Reminders and Attendance in Eye Clinics}, author={Ada Byron and Marie Curie}, year=2021,"
     references = library(tmp_path, ["eye clinic.pdf"], a_ris=RIS, b_bib=same + "doi={10.5555/eye.1}}")
