@@ -9,8 +9,9 @@ status, the header Retry-After, Gemini's RetryInfo and QuotaFailure, OpenAI's `i
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -25,6 +26,7 @@ _TEXT_LIMIT = 16_000
 _HEADERS = ("retry-after", "content-type", "x-request-id")
 _BAD_KEY = re.compile(r"api[ _]key[ _](?:not valid|invalid|expired)|api_key_invalid", re.IGNORECASE)
 _QUOTA = re.compile(r'"quotaId":\s*"([\w-]+)"')
+_UNREACHED = ("ConnectError", "ConnectTimeout")  # of httpx, by name: it is not imported here
 _ATTRIBUTES = ("message", "body", "details", "doc", "object", "code", "status", "type")
 
 
@@ -139,9 +141,10 @@ class ErrorTeller:
         if isinstance(heard, ServerAnswer) and status is not None:
             raise ProviderError(self._refusal(status, heard), heard) from error
         if network_failed:
-            reason = _first_words(error)
+            reached = not any(type(link).__name__ in _UNREACHED for link in _links(error))
+            what = "broke the connection off" if reached else "cannot be reached"
             raise ConnectionLostError(
-                f"{self._name}: {self._base_url} gave no whole answer ({reason}); where this goes on, look at "
+                f"{self._name}: {self._base_url} {what} ({_first_words(error)}); where this goes on, look at "
                 "llm.base_url and at whether the server runs"
             ) from error
         raise ProviderError(f"{self._name}: the answer of {self._base_url} could not be read: "
@@ -194,14 +197,27 @@ def _said(body: str) -> str:
     return data if isinstance(data, str) else body
 
 
+def _links(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from, outermost first; of several reasons together the first. httpcore says `from
+    None` on its way out, so that only the context knows of the socket's own error."""
+    link: BaseException | None = error
+    for _ in range(10):
+        if link is None:
+            return
+        yield link
+        members = getattr(link, "exceptions", None)
+        within = link.__context__ if type(link).__module__.startswith("httpcore") else None
+        link = members[0] if members else link.__cause__ or within
+
+
 def _first_words(error: BaseException) -> str:
     """The innermost cause in a line: it says "Connection refused" where the outermost says "Connection error"."""
-    link, words = error, ""
-    for _ in range(10):
-        words = str(link) or words or type(link).__name__
-        if link.__cause__ is None:
-            break
-        link = link.__cause__
+    words = type(error).__name__
+    for link in _links(error):
+        if isinstance(link, OSError) and link.errno is not None:
+            words = os.strerror(link.errno) if link.errno > 0 else link.strerror or words  # below 0: a name's look-up
+        else:
+            words = str(link) or words
     return _in_one_line(words, 160)
 
 
