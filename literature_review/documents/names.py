@@ -26,9 +26,13 @@ _NAME = rf"{_WORD}(?:[ -](?:{_WORD}|{_SMALL})){{1,5}}"
 _AUTHOR_LINE = re.compile(rf"^{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*$")
 _CHINESE_LINE = re.compile(r"^[\u4e00-\u9fff]{2,4}(?:[，、,;；\s]+[\u4e00-\u9fff]{2,4})*$")
 _LABEL = re.compile(r"^(?:authors?\s*[:.]|by\b|written by\b)\s*", re.I)
+_DEGREE = re.compile(
+    r",\s*(?:M\.?D|Ph\.?D|D\.?Phil|Dr\.?PH|Pharm\.?D|M\.?P\.?H|M\.?Sc|B\.?Sc|M\.?S|M\.?A|M\.?B\.?A|R\.?N|MBBS|MBChB|FRCP|FRCS"
+    r"|FACP)\.?(?=\s*(?:[,;]|$|and\b|&))"
+)
 _DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _AUTHOR_MARKS = re.compile(
-    r"(?<=[^\W\d_])[\d†‡§¶#⁰-⁹¹²³]+(?:\s*,\s*[\d†‡§¶#⁰-⁹¹²³]+)*|[*_†‡§¶#⁰-⁹¹²³]|(?<=\s)\d+(?:,\d+)*"
+    r"(?<=[^\W\d_])[\d†‡§¶#⁰-⁹¹²³]+(?:\s*,\s*[\d†‡§¶#⁰-⁹¹²³]+)*|[*_†‡§¶#⁰-⁹¹²³]|(?<=[\s.])\d+(?:,\d+)*"
 )
 _AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
 
@@ -69,7 +73,7 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
 
 def _bare(line: str) -> str:
     """The line without marks of footnotes and of Markdown, and without a label such as `Authors:`."""
-    bare = " ".join(_AUTHOR_MARKS.sub("", line).split())
+    bare = _DEGREE.sub("", " ".join(_AUTHOR_MARKS.sub("", line).split()))
     return _LABEL.sub("", re.sub(r" (?=,)|,(?=,)", "", bare)).strip()
 
 

@@ -225,6 +225,8 @@ def test_a_title_that_asks_and_answers_is_one() -> None:
         "Ada Byron, Bo Li\nLondon School of Fruit, Leeds Medical School",
         "Ada Byron,\nBo Li",
         "Ada Byron1 ·\nBo Li2",
+        "Ada Byron, MD, PhD, and Bo Li, M.Sc.",
+        "Ada Byron, MBBS1; Bo Li, Ph.D.2",
     ],
 )
 def test_authors_stand_below_the_title_in_many_forms(lines: str) -> None:
