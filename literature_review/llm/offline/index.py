@@ -10,7 +10,7 @@ Nothing here is random, and nothing but the arguments decides: equal texts and q
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import exp
 from operator import mul
 from typing import NamedTuple
@@ -57,9 +57,11 @@ class EvidenceIndex:
     def __init__(self, text: str, *, excluded: Iterable[Span] = ()) -> None:
         self._places, self.reporting = places_of(text, tuple(excluded))
         self._short_forms = abbreviations(text)
-        self.sentences: tuple[Sentence, ...] = tuple(
-            Sentence(place.start, place.end, place.part.section, place.part.role) for place in self._places
-        )
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """The sentences that may be evidence, in order."""
+        return tuple(Sentence(place.start, place.end, *place.part) for place in self._places)
 
     def rank(self, question: str, keywords: Sequence[str] = (), k: int = 10) -> list[EvidenceSpan]:
         """The `k` best passages for `question`, best first; fewer where fewer speak to it, none where no word does."""
@@ -116,8 +118,10 @@ class _Prior:
 
     def of(self, place: Place) -> float:
         """The prior of a place."""
-        flags = self._low[place.flags & 255] + self._high[place.flags >> 8]
-        return float(flags + self._roles[place.role] + sum(map(mul, self._levels, place.levels)))
+        one, two, three, four, five, six = place.levels
+        w1, w2, w3, w4, w5, w6 = self._levels  # written out: several times as fast as a sum over pairs
+        levels = one * w1 + two * w2 + three * w3 + four * w4 + five * w5 + six * w6
+        return self._low[place.flags & 255] + self._high[place.flags >> 8] + self._roles[place.role] + levels
 
 
 @lru_cache(maxsize=32)

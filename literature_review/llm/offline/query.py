@@ -98,13 +98,12 @@ class Query:
 
         A pair whose words are both there, but not side by side, counts `apart`.
         """
-        text, total = f" {' '.join(place.words)} ", 0.0
-        for one, two in self._pairs:
-            if f" {one} {two} " in text:
-                total += 1.0
-            elif apart and one in place.present and two in place.present:
-                total += apart
-        return total / len(self._pairs)
+        present = place.present
+        near = [pair for pair in self._pairs if pair[0] in present and pair[1] in present]
+        if not near:
+            return 0.0
+        text = f" {' '.join(place.words)} "
+        return sum([1.0 if f" {one} {two} " in text else apart for one, two in near]) / len(self._pairs)
 
     def matches(self) -> Iterator[tuple[Place, tuple[float, ...]]]:
         """Each place that shares a word with the question, and how it matches (see MATCHES)."""

@@ -159,8 +159,11 @@ def _bounds(text: str) -> Iterator[Span]:
         if at < start:
             continue
         mark = text[at]
-        if mark == "." and not _is_stop(text, start, at, after):
-            continue
+        if mark == ".":
+            # A word of seven letters is short for nothing: most stops need no further look.
+            plain = at - start > LONGEST_LABEL and text[at - 7 : at].isalpha()
+            if not plain and not _is_stop(text, start, at, after):
+                continue
         if mark == "\n" and _goes_on(text, start, at, after, width):
             continue
         if after - start > LONGEST_SENTENCE:

@@ -259,6 +259,9 @@ class _Stems(dict[str, str]):
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 """For `str.translate`: lower case, all but letters and digits a space; several times as fast as a pattern."""
 
+_SIGNS = re.compile("[\xa0\xae\xb0\xb1\xb7\xd7\u2000-\u200a\u2010-\u2019\u201c\u201d\u2022\u2212\u2264\u2265]")
+"""Signs and blanks beyond ASCII that only part words: most texts are ASCII but for these."""
+
 _stem_of = _Stems().__getitem__
 
 
@@ -284,6 +287,8 @@ def stems(text: str) -> list[str]:
     """The stems of all words of `text`, in order, stop words among them."""
     if "-" in text and "\n" in text:
         text = _BROKEN.sub("", text)
+    if not text.isascii():
+        text = _SIGNS.sub(" ", text)
     if text.isascii():
         return list(map(_stem_of, text.translate(_ASCII_WORDS).split()))
     folded = unicodedata.normalize("NFKC", text.replace("\xad", "")).lower()
