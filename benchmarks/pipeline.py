@@ -37,7 +37,19 @@ from model_faults import failure, throttled
 from model_reviewers import honest, obedient
 from model_server import Answer, Limits, ModelServer, most_in_window
 from model_wire import Reply, Request
-from pipeline_case import KEY, KEY_VARIABLE, ROOT, Case, Ledger, Outcome, files_with_key, report_of, run, states_of
+from pipeline_case import (
+    KEY,
+    KEY_VARIABLE,
+    ROOT,
+    Case,
+    Ledger,
+    Outcome,
+    children_cpu,
+    files_with_key,
+    report_of,
+    run,
+    states_of,
+)
 
 from literature_review.llm.prices import PriceTable
 
@@ -113,7 +125,8 @@ def undisturbed(bench: Bench) -> tuple[Case, list[Request]]:
         print(f"{bench.papers} papers, {bench.workers} workers, {bench.latency:g} s a call, {bench.options.backend}")
         bench.tell(case, server, outcome)
         print(f"  ideal {ideal:.2f} s; first call to last {asking:.2f} s = {asking / ideal:.2f}x; "
-              f"whole program {outcome.seconds:.2f} s = {outcome.seconds / ideal:.2f}x")  # fmt: skip
+              f"whole program {outcome.seconds:.2f} s = {outcome.seconds / ideal:.2f}x; processor {outcome.cpu:.1f} s; "
+              f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")  # fmt: skip
         return case, list(server.requests)
 
 
@@ -135,13 +148,13 @@ def plain_script(bench: Bench, asked: list[Request], folder: Path) -> None:
     with bench.server(with_faults(honest)) as server:
         command = [sys.executable, str(ROOT / "benchmarks" / "plain_calls.py"), str(questions), server.base_url,
                    str(bench.workers), "1000"]  # fmt: skip
-        began = time.monotonic()
+        began, cpu = time.monotonic(), children_cpu()
         subprocess.run(command, env={**os.environ, KEY_VARIABLE: KEY}, check=True, stdout=subprocess.DEVNULL)
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, children_cpu() - cpu
         asking = server.requests[-1].ended - server.requests[0].at
         ideal = bench.ideal(len(server.requests))
     print(f"plain script (calls alone: no stages, no store, no ledger): {len(server.requests)} calls, first to last "
-          f"{asking:.2f} s = {asking / ideal:.2f}x its ideal; whole program {seconds:.2f} s")  # fmt: skip
+          f"{asking:.2f} s = {asking / ideal:.2f}x its ideal; whole program {seconds:.2f} s; processor {cpu:.1f} s")
 
 
 def _openai_body(request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -110,10 +111,11 @@ class Case:
 
 @dataclass
 class Outcome:
-    """Of one process. `seconds`: its wall time; `killed`: by us."""
+    """Of one process. `seconds`: its wall time; `cpu`: seconds of a processor; `killed`: by us."""
 
     code: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     killed: bool = False
     text: str = ""
 
@@ -121,7 +123,7 @@ class Outcome:
 def run(case: Case, *options: str, kill: Callable[[], bool] | None = None) -> Outcome:
     """Run the program to its end, or kill -9 it as soon as `kill()` says so, asked a hundred times a second."""
     log = case.folder / "console.txt"
-    began = time.monotonic()
+    began, cpu = time.monotonic(), children_cpu()
     with open(log, "ab") as out:
         process = subprocess.Popen(case.command(*options), cwd=case.folder, stdout=out, stderr=subprocess.STDOUT,
                                    env={**os.environ, KEY_VARIABLE: KEY})  # fmt: skip
@@ -133,8 +135,15 @@ def run(case: Case, *options: str, kill: Callable[[], bool] | None = None) -> Ou
                 process.wait()
             time.sleep(0.01)
     outcome.code, outcome.seconds = process.returncode, time.monotonic() - began
+    outcome.cpu = children_cpu() - cpu
     outcome.text = log.read_text(encoding="utf-8", errors="replace")
     return outcome
+
+
+def children_cpu() -> float:
+    """Seconds of a processor that ended child processes have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True)
