@@ -145,11 +145,13 @@ class CallGate:
                 cancel=deadline.cancelled,
                 **self._time,
             )
-        except BudgetSpentError:
+        except _OURS:
             raise
         except Exception as error:
             if quota_is_spent(error):
                 raise self._stop_for_today(error) from error
+            if isinstance(error, TimeoutError) and deadline.remaining() == 0.0:
+                raise StageTimeoutError("a call timed out with its stage (stage_timeout)") from error
             raise
 
     def usage(self) -> Mapping[str, float]:
@@ -236,8 +238,9 @@ class CallGate:
             raise StageTimeoutError("a call that waited for its quota would have waited past its deadline")
 
     def _is_overtaken(self, call: _Call[Any]) -> bool:
-        """While the call waited for its quota, the server asked all to wait, or the breaker opened."""
-        if self._held_until > self._clock():
+        """While the call waited for its quota, the server asked all to wait, the breaker opened, or the day's quota
+        turned out to be spent."""
+        if self._spent or self._held_until > self._clock():
             return True
         old = call.admission
         return self._breaker is not None and old is not None and not old.is_probe and self._breaker.state != "closed"

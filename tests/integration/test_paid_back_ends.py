@@ -13,16 +13,21 @@ import pytest
 pytest.importorskip("openai", reason="needs the extra openai")
 pytest.importorskip("google.genai", reason="needs the extra gemini")
 
-from model_faults import quota_spent, throttled
+from model_faults import failure, quota_spent, refused_key, throttled
 from model_reviewers import honest
 from model_server import ModelServer
+from model_wire import Reply
 
 from literature_review import plugins
 from literature_review.errors import ConfigError
+from literature_review.llm.chat import ModelQuestion
+from literature_review.llm.gemini import GeminiModel
+from literature_review.llm.openai_compatible import OpenAICompatibleModel
 from literature_review.models import RunResult
 from literature_review.pipeline.parts import RunOptions
 from literature_review.pipeline.run import PipelineOrchestrator
 from literature_review.pipeline.runlog import RunLog
+from literature_review.pipeline.server_word import is_throttled, quota_is_spent, seconds_to_wait
 from tests.review_samples import command, config_of, make_review, report_of, tree
 
 pytestmark = pytest.mark.integration
@@ -150,3 +155,37 @@ def test_a_budget_for_a_model_without_a_price_is_refused_before_anything_is_boug
     assert done.returncode == 2, done.stdout + done.stderr
     assert "llm.budget_usd: the price of 'm' is not known" in done.stdout
     assert server.requests == []
+
+
+def error_of(backend: str, server: ModelServer, answer: Any) -> Exception:
+    """What the true client's model raises for this answer."""
+    server.answer = answer
+    make: Any = GeminiModel if backend == "gemini" else OpenAICompatibleModel
+    model = make("m", KEY, server.base_url)
+    try:
+        with pytest.raises(Exception) as caught:
+            model.ask(ModelQuestion("judge/1", "", "a question", {"type": "object"}, 100), 10)
+    finally:
+        model.close()
+    assert isinstance(caught.value, Exception)
+    return caught.value
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_gate_understands_what_the_clients_raise(backend: str, server: ModelServer) -> None:
+    """Throttled, how long, spent: told from the true clients' errors, whichever way the provider says it."""
+    told = error_of(backend, server, lambda request: throttled(request, retry_after=7))
+    assert (is_throttled(told), seconds_to_wait(told), quota_is_spent(told)) == (True, 7, False)
+    per_minute = error_of(backend, server, lambda request: throttled(request, quota_id="RequestsPerMinute"))
+    assert (is_throttled(per_minute), quota_is_spent(per_minute)) == (True, False)
+    busy = error_of(backend, server, lambda request: failure(request, 503, "The model is overloaded."))
+    assert (is_throttled(busy), seconds_to_wait(busy), quota_is_spent(busy)) == (True, 0, False)
+    spent = error_of(backend, server, lambda request: (
+        throttled(request, quota_id="GenerateRequestsPerDayPerProjectPerModel-FreeTier")
+        if backend == "gemini" else quota_spent(request)
+    ))  # fmt: skip
+    assert quota_is_spent(spent)
+    refused = error_of(backend, server, refused_key)
+    assert (is_throttled(refused), seconds_to_wait(refused), quota_is_spent(refused)) == (False, 0, False)
+    dropped = error_of(backend, server, lambda request: Reply(drop="close"))
+    assert (is_throttled(dropped), seconds_to_wait(dropped), quota_is_spent(dropped)) == (False, 0, False)

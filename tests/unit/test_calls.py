@@ -155,3 +155,18 @@ def test_a_call_gets_what_is_left_of_its_time() -> None:
     now: Callable[[], float] = lambda: 0.0  # noqa: E731
     passing.call(server, Deadline(5, clock=now))
     assert server.timeouts == [7, 5]
+
+
+def test_a_call_that_is_cut_off_with_its_stage_says_so() -> None:
+    """The model's client calls it a time-out of its own; the stage's deadline was the reason."""
+    now = [0.0]
+
+    def ask(timeout: float | None) -> str:
+        now[0] += timeout or 0.0
+        raise TimeoutError(f"no whole answer within {timeout:g} s")
+
+    with pytest.raises(StageTimeoutError, match="timed out with its stage"):
+        gate(clock=lambda: now[0], retry=CallRetry(attempts=3)).call(ask, Deadline(5, clock=lambda: now[0]))
+    with pytest.raises(TimeoutError) as caught:
+        gate(clock=lambda: now[0], retry=CallRetry(attempts=1)).call(ask, Deadline(None))
+    assert not isinstance(caught.value, StageTimeoutError)

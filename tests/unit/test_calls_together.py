@@ -434,6 +434,28 @@ def test_a_quota_that_the_provider_calls_spent_stops_all_calls(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_calls_that_waited_for_their_turn_do_not_go_out_once_the_day_is_known_to_be_over() -> None:
+    time = VirtualTime()
+    passing = gate(time, quota=Quota(rate=2, per_seconds=20), max_in_flight=8)
+    began: list[float] = []
+    refused: list[str] = []
+
+    def ask(_: float | None) -> None:
+        began.append(time.clock())
+        time.sleep(1)
+        raise Answer(429, PER_DAY)
+
+    def work() -> None:
+        try:
+            passing.call(ask, never(time))
+        except BudgetSpentError as error:
+            refused.append(str(error))
+
+    time.run([work] * 6)
+    assert began == [0]
+    assert len(refused) == 6
+
+
 def test_a_throttle_of_a_minute_is_no_spent_quota() -> None:
     time = VirtualTime()
     answers = iter([Answer(429, PER_DAY.replace("PerDay", "PerMinute"))])
