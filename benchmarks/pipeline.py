@@ -8,6 +8,7 @@ ideal, and what happens to both when things go wrong.
         --outage 60               the same, with the server down for 60 s in the middle
         --quota                   a server with limits of its own, of calls and of tokens, and a program that knows them
         --injection               papers that give orders, and a model that obeys them
+        --wrong-key               a key that the provider refuses and quotes
         --forecast                40 trials of ../shared/data/evidence_inference: what is forecast, and what it costs
 
 The ideal is calls x latency / workers, or calls / the refill rate of the quota where that is longer. To reach: 1.15
@@ -291,6 +292,19 @@ def forecast(bench: Bench) -> None:
         print("\n".join(f"  {line}" for line in told))
 
 
+def wrong_key(bench: Bench) -> None:
+    """The provider refuses the key and quotes it; then the right one is set and the run goes on."""
+    with bench.server(honest) as server:
+        server.key = "sk-another-key-than-the-program-has"
+        case = bench.case("wrong_key", server, bench.papers)
+        outcome = run(case, PARALLEL, "--log-file", str(case.folder / "debug.log"))
+        refused = [line[22:] for line in outcome.text.splitlines() if "[ERROR]" in line]
+        print(f"wrong key: exit code {outcome.code} after {len(server.requests)} calls for {bench.papers} papers; "
+              f"files with the key: {files_with_key(case) or 'none'}\n  {refused[0]}")  # fmt: skip
+        server.key = KEY
+        bench.tell(case, server, run(case, PARALLEL, "--resume"))
+
+
 def _claims(part: Any) -> list[dict[str, Any]]:
     """All claims of the report, wherever they stand."""
     if isinstance(part, dict):
@@ -309,11 +323,13 @@ def main() -> None:
     options.add_argument("--outage", type=float, default=0.0)
     options.add_argument("--quota", action="store_true")
     options.add_argument("--injection", action="store_true")
+    options.add_argument("--wrong-key", action="store_true")
     options.add_argument("--forecast", action="store_true")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(chosen, Path(folder))
-        cases = {"kill": killed, "outage": outage, "quota": quota, "injection": injection, "forecast": forecast}
+        cases = {"kill": killed, "outage": outage, "quota": quota, "injection": injection,
+                 "wrong_key": wrong_key, "forecast": forecast}  # fmt: skip
         special = [case for name, case in cases.items() if getattr(chosen, name)]
         for case in special:
             case(bench)
