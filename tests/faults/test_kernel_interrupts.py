@@ -27,7 +27,7 @@ pytestmark = pytest.mark.fault
 class Interrupt:
     """Raises KeyboardInterrupt in the main thread at the n-th line of the kernel that it passes.
 
-    Not at a line with `with`: between a block and the release of its lock Python itself lets no signal in.
+    Not at a line with `with` or `try`: between these and their blocks Python itself lets no signal in.
     """
 
     def __init__(self, number: int) -> None:
@@ -49,7 +49,7 @@ class Interrupt:
 
     def _pass(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         line = linecache.getline(orchestrator_v2.__file__, frame.f_lineno).strip()
-        if event == "line" and not line.startswith("with ") and not self.struck:
+        if event == "line" and not line.startswith(("with ", "try:")) and not self.struck:
             if self.lines == self.number:
                 self.struck = f"{frame.f_code.co_name}: {line}"
                 raise KeyboardInterrupt
