@@ -216,9 +216,12 @@ how = getattr(signal, sys.argv[1])
 checkpoint = CheckpointManagerV2("c.json", fold_after=1e6)
 checkpoint.save()
 before = signal.getsignal(how)
-gate = threading.Event()
+gate, begun = threading.Event(), threading.Event()
 def work(paper):
+    if paper == "early":
+        begun.wait(20)
     if paper == "late":
+        begun.set()
         gate.wait(20)
     return {"status": "success"}
 results = ParallelPipelineCoordinator(2, checkpoint_manager=checkpoint, grace=float(sys.argv[2])).iter_papers_parallel(
@@ -231,7 +234,8 @@ try:
         os.kill(os.getpid(), how)
         if len(sys.argv) > 3:
             os.write(1, b"stuck\\n")
-            time.sleep(60)
+            for _ in range(1_200):  # not one long sleep: Python misses a signal that comes just before it
+                time.sleep(0.05)
         where = "waiting"
 except KeyboardInterrupt:
     results.close()
