@@ -49,7 +49,6 @@ from collections import Counter, deque
 from enum import Enum
 from functools import cache, lru_cache, partial
 from itertools import islice
-from operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Record = dict[str, Any]
     Verdict = tuple["ErrorType", bool]
+    Snapshot = tuple[Record, str, list[str], dict[str, int]]
 
 __all__ = [
     "CheckpointConflictError", "CheckpointDamagedError", "CheckpointError", "CheckpointLockedError",
@@ -354,20 +354,27 @@ class SimpleQuotaManager:
         """
         if not 0 < tokens <= self._capacity:
             raise ValueError(f"tokens must be above 0 and at most {self._capacity:g}, not {tokens!r}")
-        with self._lock:
-            now = self._refill()
-            if not self._queue and self.allowance + _SLACK >= tokens:
-                self.allowance -= tokens
-                self.consumed_count += tokens
-                return True
-            self.throttle_count += 1
-            turn = _Turn(tokens, cancel)
-            self._queue.append(turn)
-            delay = self._seconds_to(turn)
-            if not wait or (timeout is not None and not delay <= timeout) or (cancel and cancel.is_set()):
-                self._queue.pop()
-                return False
-        return self._wait_for(turn, _NEVER if timeout is None else now + timeout)
+        turn: _Turn | None = None
+        try:
+            with self._lock:
+                now = self._refill()
+                if not self._queue and self.allowance + _SLACK >= tokens:
+                    self.allowance -= tokens
+                    self.consumed_count += tokens
+                    return True
+                self.throttle_count += 1
+                turn = _Turn(tokens, cancel)
+                self._queue.append(turn)
+                delay = self._seconds_to(turn)
+                if not wait or (timeout is not None and not delay <= timeout) or (cancel and cancel.is_set()):
+                    self._queue.pop()
+                    return False
+            return self._wait_for(turn, _NEVER if timeout is None else now + timeout)
+        except BaseException:  # an interrupt gives the turn up as well
+            if turn is not None:
+                with self._lock:
+                    self._leave(turn)
+            raise
 
     def get_stats(self) -> dict[str, float]:
         """`rate`, `per_seconds`, `current_allowance` (tokens, as of now), `consumed_count`, `throttle_count`."""
@@ -398,37 +405,25 @@ class SimpleQuotaManager:
 
     def _wait_for(self, turn: _Turn, deadline: float) -> bool:
         """Sleep until the turn comes, is cancelled, or comes too late."""
-        try:
-            while True:
-                with self._lock:
-                    now = self._refill()
-                    first = self._queue[0] is turn
-                    granted = first and self.allowance + _SLACK >= turn.tokens
-                    if granted:
-                        self.allowance -= turn.tokens
-                        self.consumed_count += turn.tokens
-                    if granted or now >= deadline or (turn.cancel and turn.cancel.is_set()):
-                        self._leave(turn)
-                        return granted
-                    seconds = max(self._seconds_to(turn), 1e-6 if first else 1e-3)  # one before it is a little late
-                self._pause(turn, min(seconds, max(deadline - now, 1e-6), threading.TIMEOUT_MAX))
-        except BaseException:  # an interrupt gives the turn up as well
+        pause = self._sleep or (partial(turn.wake.acquire, True) if turn.cancel is None else turn.cancel.wait)
+        while True:
             with self._lock:
-                if turn in self._queue:
+                now = self._refill()
+                first = self._queue[0] is turn
+                granted = first and self.allowance + _SLACK >= turn.tokens
+                if granted:
+                    self.allowance -= turn.tokens
+                    self.consumed_count += turn.tokens
+                if granted or now >= deadline or (turn.cancel and turn.cancel.is_set()):
                     self._leave(turn)
-            raise
-
-    def _pause(self, turn: _Turn, seconds: float) -> None:
-        if self._sleep is not None:
-            self._sleep(seconds)
-        elif turn.cancel is not None:
-            turn.cancel.wait(seconds)
-        else:
-            turn.wake.acquire(timeout=seconds)
+                    return granted
+                seconds = max(self._seconds_to(turn), 1e-6 if first else 1e-3)  # one before it is a little late
+            pause(min(seconds, max(deadline - now, 1e-6), threading.TIMEOUT_MAX))
 
     def _leave(self, turn: _Turn) -> None:
         """Take a turn out of the queue, and let who is first now look at the time anew; the lock is held."""
-        self._queue.remove(turn)
+        if turn in self._queue:
+            self._queue.remove(turn)
         if self._queue and self._queue[0].wake.locked():
             self._queue[0].wake.release()
 
@@ -642,18 +637,15 @@ class _State:
     def stats(self) -> dict[str, int]:
         """Derived from the papers each time, so that they cannot drift."""
         records = [record for record, _ in self.papers.values()]
-        stages = Counter(map(itemgetter("stage"), records))
+        stages = Counter([record["stage"] for record in records])
         return {
             "total_papers": len(records), "completed_papers": stages["completed"], "failed_papers": stages["failed"],
-            "retries": sum(map(itemgetter("retries"), records)),
+            "retries": sum([record["retries"] for record in records]),
         }
 
-    def snapshot(self) -> tuple[str, list[str], str]:
-        """The JSON file: what is before the papers' lines, the lines, and what is after them."""
-        run = [f"  {_encode(key)}: {_encode(value)}" for key, value in self.run.items()]
-        head = [*run[:3], f'  "last_updated": {_encode(self.last_updated)}', '  "papers": {']
-        tail = ["}", f'  "stats": {_encode(self.stats())}', *run[3:]]
-        return "{\n" + ",\n".join(head), [line for _, line in self.papers.values()], ",\n".join(tail) + "\n}\n"
+    def snapshot(self) -> Snapshot:
+        """All that a JSON file is made of. It holds no record, so that those replaced meanwhile are freed at once."""
+        return self.run, self.last_updated, [line for _, line in self.papers.values()], self.stats()
 
     def take(self, records: dict[str, Record], text: str) -> None:
         """The papers of a file that was read, with its own lines; encoded anew for a file that others laid out."""
@@ -665,12 +657,15 @@ class _State:
         self.papers = dict(zip(records, zip(records.values(), lines, strict=True), strict=True))
 
 
-def _json_pieces(head: str, lines: list[str], tail: str) -> Iterator[bytes]:
+def _json_pieces(run: Record, last_updated: str, lines: list[str], stats: dict[str, int]) -> Iterator[bytes]:
     """The JSON file of a snapshot, in pieces short enough to let other threads in between."""
-    yield head.encode()
+    fields = [f"  {_encode(key)}: {_encode(value)}" for key, value in run.items()]
+    head = [*fields[:3], f'  "last_updated": {_encode(last_updated)}', '  "papers": {']
+    yield ("{\n" + ",\n".join(head)).encode()
     for at in range(0, len(lines), 2_000):
         yield ((",\n    " if at else "\n    ") + ",\n    ".join(lines[at : at + 2_000])).encode()
-    yield (("\n  " if lines else "") + tail).encode()
+    tail = ["\n  }" if lines else "}", f'  "stats": {_encode(stats)}', *fields[3:]]
+    yield (",\n".join(tail) + "\n}\n").encode()
 
 
 def _advanced(old: Record, stage: str, names: tuple[str, ...], error: str | None, now: str) -> Record:
@@ -1187,7 +1182,7 @@ class _Files:
         number = int(names[-1].rpartition("-")[2]) + 1 if names else 1
         return _Journal(f"{self.path}.journal-{number}", f"{state.last_updated}\n{_encode(state.run)}".encode())
 
-    def write(self, snapshot: tuple[str, list[str], str] | None) -> None:
+    def write(self, snapshot: Snapshot | None) -> None:
         """Make the JSON file what the snapshot says (None: it is), then drop all journals but the one in use."""
         if snapshot is not None:
             _replace_file(self.path, _json_pieces(*snapshot))
@@ -1485,9 +1480,11 @@ class CheckpointManagerV2:
     def _settle(self, ticket: int, batch: dict[str | None, str]) -> None:
         """What was written and flushed is dirty no more, unless it changed meanwhile."""
         with self._mutex:
-            for key, line in batch.items():
-                if self._dirty.get(key) is line:
-                    del self._dirty[key]
+            left: dict[str | None, str] = {}  # a new one: a dict that was large is slow to walk for ever
+            for key, line in self._dirty.items():
+                if batch.get(key) is not line:
+                    left[key] = line
+            self._dirty = left
             self._durable = max(self._durable, ticket)
 
     def _keep_folding(self) -> None:
@@ -1660,8 +1657,8 @@ class _Batch:
         papers -> the caller's thread reads ahead -> tasks -> workers -> (committer) -> done -> the caller
 
     The committer waits for the checkpoint's flush on behalf of all results that have come meanwhile. `pending` (papers
-    read and not yet handed out) is bounded. What goes through `done` is an index, a result, and how
-    it counts; "fatal" carries an error of the batch, "wake" nothing.
+    read and not yet handed out) is bounded by `window`. What goes through `done` is an index, a result, and how it
+    counts; "fatal" carries an error of the batch, "wake" nothing.
     """
 
     def __init__(
