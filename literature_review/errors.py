@@ -9,7 +9,8 @@ ReviewError                     whatever this project raises on purpose
 |   `-- UnreadablePaperError    its file cannot be read: `reason` is a word, the text says what to do
 |-- StageTimeoutError           a stage passed its deadline; transient (a TimeoutError too)
 |-- BackendError                a model's answer cannot be used
-|   `-- BudgetSpentError        the run's budget or quota is spent; the run stops and can be resumed
+|   |-- BudgetSpentError        the run's budget or quota is spent; the run stops and can be resumed
+|   `-- OutageError             the model's server does not answer; likewise
 `-- StoreError                  a database or a history file cannot be used; nothing was changed
 """
 
@@ -75,6 +76,10 @@ class BackendError(ReviewError):
 
 class BudgetSpentError(BackendError):
     """The money or the provider's quota for this run is spent; resume later."""
+
+
+class OutageError(BackendError):
+    """The model's server has not answered for a long time; resume when it does."""
 
 
 class StoreError(ReviewError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from literature_review.errors import BudgetSpentError, PaperError, StoreError
+from literature_review.errors import BudgetSpentError, OutageError, PaperError, StoreError
 from literature_review.models import StageResult
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
 from literature_review.pipeline.policy import run_with_deadline
@@ -78,11 +78,12 @@ class StageRunner:
 
 
 class _WorthAnother:
-    """What the kernel's classifier calls transient, but for a spent budget and a broken store, whatever they say."""
+    """What the kernel's classifier calls transient, but for what stops the whole run, whatever its text says."""
 
     @staticmethod
     def should_retry(error: object) -> bool:
-        return not isinstance(error, (BudgetSpentError, StoreError)) and ErrorClassifier.should_retry(error)
+        stops_the_run = isinstance(error, (BudgetSpentError, OutageError, StoreError))
+        return not stops_the_run and ErrorClassifier.should_retry(error)
 
 
 def _checked(stage: LoadedStage, result: object) -> StageResult:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from literature_review.config import CallRetry, Quota
-from literature_review.errors import BackendError, BudgetSpentError, StageTimeoutError, StoreError
+from literature_review.errors import BackendError, BudgetSpentError, OutageError, StageTimeoutError, StoreError
 from literature_review.pipeline.daily_quota import DailyQuota
 from literature_review.pipeline.in_flight import CallsInFlight
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ErrorType, RetryHelper, SimpleQuotaManager
+from literature_review.pipeline.outage import Outage
 from literature_review.pipeline.policy import Admission, CircuitBreaker
 from literature_review.pipeline.retry_budget import RESERVE, RetryBudget
 from literature_review.pipeline.server_word import is_throttled, quota_is_spent, seconds_to_wait
@@ -30,7 +31,7 @@ from literature_review.ports import Deadline, Log
 
 T = TypeVar("T")
 LONGEST_WAY = 1.0  # seconds from the moment that a call is let go to its arrival at the provider
-_OURS = (StageTimeoutError, BudgetSpentError, StoreError)  # they say nothing of the server; no attempt can help
+_OURS = (StageTimeoutError, BudgetSpentError, OutageError, StoreError)  # the server did not say it; no attempt can help
 
 
 def request_bucket(quota: Quota, **time_of_tests: Any) -> SimpleQuotaManager:
@@ -81,6 +82,7 @@ class CallGate:
     the server throttles. `clock` (monotonic seconds), `sleep` (seconds) and `pause` (an event, or so many seconds)
     replace the time in tests.
 
+    Once the provider's quota is spent, or the server has been down for too long (`Outage`), no call is made any more.
     A server's Retry-After holds all calls back, not only the one that was told. Tokens: see TokenWindow; an attempt
     that failed stays charged with its estimate, since the provider may have counted it.
     """
@@ -113,8 +115,9 @@ class CallGate:
         if quota is not None and quota.tokens_per_minute is not None:
             self._window = TokenWindow(quota.tokens_per_minute, clock=self._clock)
         self._arrivals = arrival_window(quota, self._clock) if quota is not None else None
+        self._outage = Outage(self._clock)
         self._held_until = 0.0
-        self._spent: str = ""
+        self._stopped: BackendError | None = None  # why no call is made any more
         self._calls = self._retries = self._throttled = 0
 
     def call(
@@ -198,8 +201,8 @@ class CallGate:
 
     def _may_pass(self, call: _Call[Any]) -> float | None:
         """Lets the call through when a place, the server, its tokens and the breaker allow. See WaitingLine."""
-        if self._spent:
-            raise BudgetSpentError(self._spent)
+        if self._stopped is not None:
+            raise type(self._stopped)(str(self._stopped))
         if not self._places.has_room():
             return FOREVER
         held = self._held_until - self._clock()
@@ -211,6 +214,9 @@ class CallGate:
             call.waited_for_room = True
             return room_in
         if self._breaker is not None:
+            if self._breaker.state != "closed" and self._outage.is_too_long():
+                self._stopped = self._outage.error()
+                raise self._stopped
             call.admission = self._breaker.try_enter()
             if call.admission is None:
                 return max(self._breaker.seconds_left(), 1e-6)
@@ -240,7 +246,7 @@ class CallGate:
     def _is_overtaken(self, call: _Call[Any]) -> bool:
         """While the call waited for its quota, the server asked all to wait, the breaker opened, or the day's quota
         turned out to be spent."""
-        if self._spent or self._held_until > self._clock():
+        if self._stopped is not None or self._held_until > self._clock():
             return True
         old = call.admission
         return self._breaker is not None and old is not None and not old.is_probe and self._breaker.state != "closed"
@@ -279,6 +285,8 @@ class CallGate:
                     self._places.throttled()
                 elif error is None and self._budget.is_ample():
                     self._places.succeeded()
+                if not ours:
+                    self._outage.note(error if transient else None)
                 if wait > 0:
                     self._held_until = max(self._held_until, self._clock() + wait)
 
@@ -304,10 +312,10 @@ class CallGate:
     def _stop_for_today(self, error: Exception) -> BudgetSpentError:
         """No further call of this gate is made: those in line hear the same."""
         when = self._daily.when_more() if self._daily is not None else "later"
-        spent = f"the provider's quota is spent ({error}); go on {when} with --resume"
+        spent = BudgetSpentError(f"the provider's quota is spent ({error}); go on {when} with --resume")
         with self._line.change():
-            self._spent = spent
-        return BudgetSpentError(spent)
+            self._stopped = spent
+        return spent
 
 
 class _WorthRepeating:

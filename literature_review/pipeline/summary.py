@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from literature_review import __version__
-from literature_review.errors import BudgetSpentError
+from literature_review.errors import BudgetSpentError, OutageError
 from literature_review.models import PAPER_STATES, RunResult
 from literature_review.pipeline.corpus import CorpusStages
 from literature_review.pipeline.costs import costs_of, spent_in_run
@@ -121,6 +121,8 @@ def tell_summary(state: RunState, found: PapersFound, result: RunResult) -> None
         log.warning(f"Pipeline complete, but {len(result.failures)} papers failed; the rest is in the report")
     elif result.status == "interrupted":
         log.warning("Interrupted; go on with: --resume")
+    elif isinstance(state.fatal, OutageError):
+        log.warning("The run stopped because the model's server is down; nothing is lost. Go on with: --resume")
     elif isinstance(state.fatal, BudgetSpentError):
         log.warning(
             "The run stopped before its budget or quota would be passed; nothing that was done is lost, and no answer "

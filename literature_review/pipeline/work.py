@@ -19,7 +19,14 @@ from datetime import datetime
 from typing import Any
 
 from literature_review import __version__
-from literature_review.errors import BackendError, BudgetSpentError, PaperError, StoreError, UnreadablePaperError
+from literature_review.errors import (
+    BackendError,
+    BudgetSpentError,
+    OutageError,
+    PaperError,
+    StoreError,
+    UnreadablePaperError,
+)
 from literature_review.models import Bibliography, Document, PaperFile, StageResult
 from literature_review.pipeline.attempts import StageRunner, error_type, explain
 from literature_review.pipeline.run_state import RunState
@@ -181,7 +188,7 @@ class PaperWork:
             result = self._run(paper, stage, results)
             if stage.name != "judge" and _pending(result) and "judge" in earlier:
                 result = self._judge_again(paper, stage, result, results)
-        except (BudgetSpentError, StoreError) as error:  # no paper's fault: every other would meet it
+        except (BudgetSpentError, OutageError, StoreError) as error:  # no paper's fault: every other would meet it
             self._state.stop_for(error)
             raise
         except Exception as error:  # a stage may raise anything; it is recorded and raised again

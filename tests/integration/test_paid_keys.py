@@ -153,6 +153,20 @@ def test_circuit_breaker_threshold(run: Run, tmp_path: Path, threshold: int, sta
     assert checkpoint_of(tmp_path).get("circuit_breaker") == state
 
 
+def test_a_server_that_is_down_from_the_beginning_stops_the_run_and_fails_no_later_paper(
+    run: Run, tmp_path: Path
+) -> None:
+    """It can be gone on with: what failed before the run knew better is tried again."""
+    stopped = run(lambda n: ConnectionError("nobody there"), papers=40, **retry(attempts=3))
+    assert (stopped.result.exit_code, stopped.result.status) == (1, "failed")
+    assert "the model's server has not answered for" in stopped.said
+    assert "because the model's server is down; nothing is lost. Go on with: --resume" in stopped.said
+    assert len(stopped.requests) < 20
+    assert len(stopped.result.failures) < 5
+    again = run(papers=40, options=RunOptions(resume=True))
+    assert (again.result.exit_code, len(again.requests)) == (0, 80)
+
+
 def test_the_breakers_pauses_follow_the_stages_back_off(run: Run, tmp_path: Path) -> None:
     """After three failures: 4 s, 8 s, and never more than 10 s, one probe each; then it is closed again."""
     policy = {

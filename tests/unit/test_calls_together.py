@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from literature_review.config import CallRetry, Quota
-from literature_review.errors import BudgetSpentError, StageTimeoutError
+from literature_review.errors import BudgetSpentError, OutageError, StageTimeoutError
 from literature_review.pipeline.calls import CallGate
 from literature_review.pipeline.daily_quota import DailyQuota
 from literature_review.pipeline.policy import Admission, CircuitBreaker
@@ -264,6 +264,54 @@ def test_in_an_outage_a_thousand_calls_make_no_more_than_a_tenth_more_attempts(b
         assert time.now > 301
         assert len([at for at in attempts if 2 < at < 300]) < 20
         assert len(failed) < 40  # the rest waited for the breaker, and none of them was lost
+
+
+def test_a_server_that_never_answers_is_given_up_after_a_minute() -> None:
+    """A wrong address: a line that says so, a handful of attempts, and all who wait hear it."""
+    time = VirtualTime()
+    breaker = CircuitBreaker(3, 60, clock=time.clock, first_pause=2)
+    passing = gate(time, breaker=breaker, max_in_flight=4)
+    attempts: list[float] = []
+    heard: list[str] = []
+
+    def ask(_: float | None) -> None:
+        attempts.append(time.clock())
+        raise ConnectionError("nobody there")
+
+    def work() -> None:
+        while not heard:
+            try:
+                passing.call(ask, never(time))
+            except OutageError as error:
+                heard.append(str(error))
+            except ConnectionError:
+                pass
+
+    time.run([work] * 8)
+    assert "has not answered for" in heard[0]
+    assert "nobody there" in heard[0]
+    assert "llm.base_url" in heard[0]
+    assert time.now < 130
+    assert len(attempts) < 15
+    with pytest.raises(OutageError):
+        passing.call(ask, never(time))
+
+
+def test_a_server_that_has_answered_is_waited_for_ten_minutes() -> None:
+    time = VirtualTime()
+    breaker = CircuitBreaker(1, 60, clock=time.clock)
+    passing = gate(time, breaker=breaker, retry=CallRetry(attempts=1))
+    passing.call(lambda _: None, never(time))
+    heard: list[str] = []
+    while not heard and time.now < 3600:
+        try:
+            passing.call(lambda _: (_ for _ in ()).throw(Answer(503)), never(time))
+        except Answer:
+            pass
+        except OutageError as error:
+            heard.append(str(error))
+    assert "has not answered for 10 min" in heard[0]
+    assert 600 <= time.now < 700
 
 
 def test_the_budget_of_retries_never_stands_in_the_way_of_a_single_call() -> None:
