@@ -109,15 +109,20 @@ def compare(table: Table, count: int, rounds: int) -> None:
                 table.row(f"{label}: {name}", statistics.median(times), "ns", value)
 
 
-def classification(table: Table, count: int) -> None:
-    """A text that nothing is known of is looked at by every rule; each text is another, so none is remembered."""
-    texts = [f"paper_{number:04}.pdf: Figure 429 of section {number} could not be parsed" for number in range(count)]
-    began = time.perf_counter()
-    verdicts = set(map(ErrorClassifier.classify_error, texts))
-    spent = (time.perf_counter() - began) / count * 1e6
-    if verdicts != {ErrorType.UNKNOWN}:
-        raise SystemExit(f"these texts say nothing, and were judged {verdicts}")
-    table.goal("an unknown text classified", spent, "us", spent, most=25)
+def classification(table: Table, count: int, rounds: int) -> None:
+    """A text that nothing is known of is looked at by every rule; each text is another, so none is remembered.
+
+    An absolute figure, so the best of the rounds: what others do on the machine is no part of it.
+    """
+    best = float("inf")
+    for turn in range(rounds):
+        texts = [f"paper_{turn}_{n:04}.pdf: Figure 429 of part {n} could not be parsed" for n in range(count)]
+        began = time.perf_counter()
+        verdicts = set(map(ErrorClassifier.classify_error, texts))
+        best = min(best, (time.perf_counter() - began) / count * 1e6)
+        if verdicts != {ErrorType.UNKNOWN}:
+            raise SystemExit(f"these texts say nothing, and were judged {verdicts}")
+    table.goal("an unknown text classified", best, "us", best, most=25)
 
 
 def main() -> None:
@@ -125,8 +130,8 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="a short run, whose figures say little")
     quick = options.parse_args().quick
     table = Table("Retry, waits taken out; ratio: the row's cost through the bare loop's")
-    compare(table, 200 if quick else 5_000, 1 if quick else 7)
-    classification(table, 200 if quick else 5_000)
+    compare(table, 200 if quick else 500, 1 if quick else 41)
+    classification(table, 200 if quick else 2_000, 1 if quick else 9)
 
 
 if __name__ == "__main__":
