@@ -19,6 +19,7 @@ from literature_review.pipeline.orchestrator_v2 import (
     CheckpointManagerV2,
     ErrorClassifier,
     RetryHelper,
+    SimpleQuotaManager,
 )
 
 pytestmark = pytest.mark.fault
@@ -128,6 +129,32 @@ def test_at_every_line_of_the_checkpoint(
         return bool(interrupt.struck)
 
     assert len(at_every_line(interrupted, 1 if long else 4)) > 20
+
+
+def test_at_every_line_of_a_wait_for_tokens() -> None:
+    """Nobody waits for ever behind a turn whose owner is gone, and no token is granted beyond the bound."""
+
+    def interrupted(interrupt: Interrupt) -> bool:
+        quota = SimpleQuotaManager(10_000, 1, burst=4)
+        quota.consume(4)
+        outcomes: list[bool] = []
+        thread = threading.Thread(target=lambda: outcomes.append(quota.consume(4)))
+        try:
+            with interrupt.armed():
+                quota.consume(3)
+                quota.consume(2, timeout=1)
+                quota.consume(1, cancel=threading.Event())
+                quota.consume(4, wait=False)
+        except KeyboardInterrupt:
+            pass
+        thread.start()
+        assert ends(thread), interrupt.struck
+        assert outcomes == [True]
+        assert quota.consume(4, timeout=5), interrupt.struck
+        assert quota.get_stats()["current_allowance"] >= 0
+        return bool(interrupt.struck)
+
+    assert len(at_every_line(interrupted)) > 30
 
 
 def test_at_every_line_of_a_retry_the_interrupt_comes_through() -> None:
