@@ -300,6 +300,7 @@ def interrupts() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interrupts")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one that strikes in a finaliser
 def test_an_interrupt_in_the_main_threads_update_leaves_the_other_threads_working(file: Path) -> None:
     """KeyboardInterrupt at sixty random moments, while four threads update: all of theirs arrive, and go on."""
     checkpoint = CheckpointManagerV2(file, fold_after=0.002)
