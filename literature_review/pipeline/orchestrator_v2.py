@@ -30,7 +30,6 @@ What survives what: an update that returned survives kill -9 and loss of power. 
 damages another. A journal is dropped only after a JSON file that holds all of it has been flushed, renamed into place,
 and the folder flushed. Each journal record holds the whole state of its paper, so replaying one twice changes nothing.
 """
-
 from __future__ import annotations
 
 import atexit
@@ -62,7 +61,6 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
     Verdict = tuple["ErrorType", bool]
     Snapshot = tuple[Record, str, list[str], dict[str, int]]
-
 __all__ = [
     "CheckpointConflictError", "CheckpointDamagedError", "CheckpointError", "CheckpointLockedError",
     "CheckpointManagerV2", "CheckpointSupersededError", "CheckpointVersionError", "ErrorClassifier", "ErrorType",
@@ -90,30 +88,6 @@ class ErrorType(Enum):
     TRANSIENT = "transient"
     PERMANENT = "permanent"
     UNKNOWN = "unknown"
-
-
-class ErrorClassifier:
-    """Tells errors worth another try from those that are not. Use the class or an instance; it holds no state.
-
-    Evidence, strongest first: `http_status`; a status that the exception carries (`status_code`, `code`, `status`,
-    `response.status_code`); its type; the members of an exception group (permanent if one is, transient if all are)
-    and its cause chain; last its text.
-    """
-
-    @staticmethod
-    def classify_error(error: object, http_status: int | str | None = None) -> ErrorType:
-        """`error` is an exception or a text; what is not known for certain is UNKNOWN. Never raises."""
-        return _judge(error, http_status)[0]
-
-    @staticmethod
-    def should_retry(error: object, http_status: int | str | None = None) -> bool:
-        """True for TRANSIENT alone."""
-        return _judge(error, http_status)[0] is ErrorType.TRANSIENT
-
-    @staticmethod
-    def is_shared_fault(error: object, http_status: int | str | None = None) -> bool:
-        """Would every other call meet it too: 401, 403, a bad or missing key, a spent quota?"""
-        return _judge(error, http_status)[1]
 
 
 # A verdict: the type, and whether every other call would meet the same fault.
@@ -312,6 +286,44 @@ def _text_of(error: object) -> str:
     return text if len(text) <= _TEXT_LIMIT else text[: _TEXT_LIMIT // 2] + "\n" + text[-_TEXT_LIMIT // 2 :]
 
 
+class ErrorClassifier:
+    """Tells errors worth another try from those that are not. Use the class or an instance; it holds no state.
+
+    Evidence, strongest first: `http_status`; a status that the exception carries (`status_code`, `code`, `status`,
+    `response.status_code`); its type; the members of an exception group (permanent if one is, transient if all are)
+    and its cause chain; last its text.
+    """
+
+    @staticmethod
+    def classify_error(error: object, http_status: int | str | None = None) -> ErrorType:
+        """`error` is an exception or a text; what is not known for certain is UNKNOWN. Never raises."""
+        return _judge(error, http_status)[0]
+
+    @staticmethod
+    def should_retry(error: object, http_status: int | str | None = None) -> bool:
+        """True for TRANSIENT alone."""
+        return _judge(error, http_status)[0] is ErrorType.TRANSIENT
+
+    @staticmethod
+    def is_shared_fault(error: object, http_status: int | str | None = None) -> bool:
+        """Would every other call meet it too: 401, 403, a bad or missing key, a spent quota?"""
+        return _judge(error, http_status)[1]
+
+
+_NEVER = float("inf")
+_SLACK = 1e-9  # tokens: what rounding may take from a bucket that is full enough
+
+
+class _Turn:
+    """A place in the queue of a quota manager."""
+
+    __slots__ = ("cancel", "tokens", "wake")
+
+    def __init__(self, tokens: float, cancel: threading.Event | None) -> None:
+        self.tokens, self.cancel, self.wake = tokens, cancel, allocate_lock()
+        self.wake.acquire()
+
+
 class SimpleQuotaManager:
     """A token bucket: in no window of w seconds are more than `burst + rate / per_seconds * w` tokens granted.
 
@@ -428,17 +440,54 @@ class SimpleQuotaManager:
             self._queue[0].wake.release()
 
 
-_SLACK = 1e-9  # tokens: what rounding may take from a bucket that is full enough
+_LONGEST_SLEEP = 1e8  # seconds; beyond it the clocks of some platforms overflow
+_RETRY_DELAY = r"(?i)retry_?delay[\\\"'\s:={]+(?:seconds[\\\"'\s:=]+)?(\d{1,9}(?:\.\d{1,9})?)"
 
 
-class _Turn:
-    """A place in the queue of a quota manager."""
+@cache
+def _own_random() -> Callable[[], float]:
+    from random import random  # slow to import
 
-    __slots__ = ("cancel", "tokens", "wake")
+    return random
 
-    def __init__(self, tokens: float, cancel: threading.Event | None) -> None:
-        self.tokens, self.cancel, self.wake = tokens, cancel, allocate_lock()
-        self.wake.acquire()
+
+def _server_delay(error: BaseException, wall_clock: Callable[[], float]) -> float:
+    """Seconds that the server asks to wait, from the error or one of its causes; 0 if it says nothing."""
+    link: BaseException | None = error
+    for _ in range(10):
+        if link is None:
+            break
+        if not _is_bare(link):
+            for told in (
+                _retry_after(_attribute(link, "headers"), wall_clock),
+                _retry_after(_attribute(_attribute(link, "response"), "headers"), wall_clock),
+                _attribute(link, "retry_after"),
+            ):
+                if isinstance(told, (int, float)) and 0 <= told < _NEVER:
+                    return float(told)
+        text = _details_of(link)
+        match = _compiled(_RETRY_DELAY).search(text) if "etry" in text else None
+        if match is not None:
+            return float(match[1])
+        link = link.__cause__
+    return 0.0
+
+
+def _retry_after(headers: Any, wall_clock: Callable[[], float]) -> float | None:
+    """The Retry-After of a mapping of headers: seconds, or a date (RFC 9110, section 10.2.3); None without one."""
+    if headers is None:
+        return None
+    try:
+        value = str(headers.get("Retry-After") or headers.get("retry-after") or "").strip()
+        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?\s*s?", value):
+            return float(value.rstrip("s"))
+        if not value:
+            return None
+        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
+
+        return max(parsedate_to_datetime(value).timestamp() - wall_clock(), 0.0)
+    except Exception:  # noqa: BLE001 - no date, or foreign headers, which may raise anything: they say nothing
+        return None
 
 
 class RetryHelper:
@@ -494,57 +543,6 @@ class RetryHelper:
                     raise
             step *= factor  # floats run into infinity, where an exponent would overflow
             attempt += 1
-
-
-_NEVER = float("inf")
-_LONGEST_SLEEP = 1e8  # seconds; beyond it the clocks of some platforms overflow
-_RETRY_DELAY = r"(?i)retry_?delay[\\\"'\s:={]+(?:seconds[\\\"'\s:=]+)?(\d{1,9}(?:\.\d{1,9})?)"
-
-
-@cache
-def _own_random() -> Callable[[], float]:
-    from random import random  # slow to import
-
-    return random
-
-
-def _server_delay(error: BaseException, wall_clock: Callable[[], float]) -> float:
-    """Seconds that the server asks to wait, from the error or one of its causes; 0 if it says nothing."""
-    link: BaseException | None = error
-    for _ in range(10):
-        if link is None:
-            break
-        if not _is_bare(link):
-            for told in (
-                _retry_after(_attribute(link, "headers"), wall_clock),
-                _retry_after(_attribute(_attribute(link, "response"), "headers"), wall_clock),
-                _attribute(link, "retry_after"),
-            ):
-                if isinstance(told, (int, float)) and 0 <= told < _NEVER:
-                    return float(told)
-        text = _details_of(link)
-        match = _compiled(_RETRY_DELAY).search(text) if "etry" in text else None
-        if match is not None:
-            return float(match[1])
-        link = link.__cause__
-    return 0.0
-
-
-def _retry_after(headers: Any, wall_clock: Callable[[], float]) -> float | None:
-    """The Retry-After of a mapping of headers: seconds, or a date (RFC 9110, section 10.2.3); None without one."""
-    if headers is None:
-        return None
-    try:
-        value = str(headers.get("Retry-After") or headers.get("retry-after") or "").strip()
-        if re.fullmatch(r"\d{1,9}(\.\d{1,9})?\s*s?", value):
-            return float(value.rstrip("s"))
-        if not value:
-            return None
-        from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
-
-        return max(parsedate_to_datetime(value).timestamp() - wall_clock(), 0.0)
-    except Exception:  # noqa: BLE001 - no date, or foreign headers, which may raise anything: they say nothing
-        return None
 
 
 class CheckpointError(RuntimeError):
@@ -1213,6 +1211,10 @@ class _Files:
         return lock
 
 
+_WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this process
+_WRITERS_LOCK = threading.RLock()  # guards it, and who becomes or ceases to be a writer
+
+
 class CheckpointManagerV2:
     """Which paper has come how far, durably; the file format is in the user's guide. Thread-safe, all of it.
 
@@ -1560,10 +1562,6 @@ class CheckpointManagerV2:
         self._make_locks()
 
 
-_WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this process
-_WRITERS_LOCK = threading.RLock()  # guards it, and who becomes or ceases to be a writer
-
-
 def _forget_parent() -> None:
     global _WRITERS_LOCK
     _WRITERS_LOCK = threading.RLock()
@@ -1576,79 +1574,239 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
 
 
-class ParallelPipelineCoordinator:
-    """Runs a function over many papers, `max_workers` at a time; one paper's failure touches no other.
+def _attempt(process_func: Callable[[Any], Any], paper: Any, classifier: Any) -> tuple[Record, bool]:
+    """One paper's result, and whether its failure is one that every other paper would meet."""
+    try:
+        result = process_func(paper)
+        if not isinstance(result, dict):
+            raise TypeError(f"{type(result).__name__} returned for a paper, not a dict")
+        if "paper" not in result or "status" not in result:
+            result = {"paper": paper, "status": "success", **result}
+        fault = None if result["status"] == "success" else result.get("error")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a paper's own fault, SystemExit among them, touches no other
+        result, fault = _failure(paper, error, classifier), error
+    is_shared = getattr(classifier, "is_shared_fault", ErrorClassifier.is_shared_fault)
+    return result, fault is not None and bool(is_shared(fault))
 
-    `checkpoint_manager` has every paper's progress before its result is handed out; papers that it holds as completed
-    are skipped. One token per paper is taken from `quota_manager`. Dry run: nothing is called and nothing recorded.
 
-    Keyword options: `executor` (any `concurrent.futures.Executor`, instead of own threads or processes); `classifier`
-    (default ErrorClassifier); `grace` (seconds that papers under way get after Ctrl-C, SIGTERM or `cancel`);
-    `stop_after` (failures that every paper would meet, in a row, that stop a batch; None: never); `cancel` (an Event
-    that stops a batch as an interrupt would, without raising: the rest come back as "not_started"); `on_start(paper)`,
-    called in a worker's thread; `on_result(result)`, called in the caller's thread.
+def _failure(paper: Any, error: BaseException, classifier: Any) -> Record:
+    kind = classifier.classify_error(error)
+    text = _text_of(error) or type(error).__name__
+    return {"paper": paper, "status": "error", "error": text, "error_type": getattr(kind, "value", str(kind))}
 
-    Attributes: `max_workers`, `quota_manager`, `checkpoint`, `dry_run`, `stats`.
+
+def _payload_of(process_func: Any, classifier: Any) -> bytes:
+    """What a worker process is given at its start; TypeError, RuntimeError for what cannot run in processes."""
+    import pickle
+
+    script = getattr(sys.modules.get("__main__"), "__file__", None) or ""
+    if os.path.isfile(script) and b"__main__" not in _read(script):
+        raise RuntimeError(
+            f'{script} starts worker processes without `if __name__ == "__main__":`, so each of them would run the '
+            "script again; put the call under that guard, or use threads"
+        )
+    try:
+        return pickle.dumps((process_func, classifier))
+    except Exception as error:
+        raise TypeError(
+            f"{process_func!r} cannot be sent to a worker process ({error}): "
+            "define it at the top level of a module, or use threads"
+        ) from error
+
+
+class _ProcessWorker:
+    """A worker process of its own for one thread of a batch; it runs one paper at a time.
+
+    So the paper that was under way when a process died is known. It is run once more in a new process, for something
+    else may have killed the first; if that dies as well, the paper fails.
     """
 
-    def __init__(
-        self, max_workers: int = 4, quota_manager: Any = None, checkpoint_manager: Any = None, dry_run: bool = False,
-        *, executor: Executor | None = None, classifier: Any = ErrorClassifier, grace: float = 5.0,
-        stop_after: int | None = 3, cancel: threading.Event | None = None,
-        on_start: Callable[[Any], object] | None = None, on_result: Callable[[Record], object] | None = None,
-    ) -> None:
-        """ValueError for `max_workers` or `stop_after` below 1."""
-        if max_workers < 1 or (stop_after is not None and stop_after < 1):
-            raise ValueError("max_workers and stop_after must be at least 1")
-        self.max_workers, self.quota_manager, self.checkpoint = max_workers, quota_manager, checkpoint_manager
-        self.dry_run, self.executor, self.classifier = dry_run, executor, classifier
-        self.grace, self.stop_after, self.cancel = grace, stop_after, cancel
-        self.on_start, self.on_result = on_start, on_result
-        self._counts = {"successful": 0, "failed": 0, "skipped": 0}
+    _starting = allocate_lock()  # multiprocessing's own books are not thread-safe
 
-    @property
-    def stats(self) -> dict[str, int]:
-        """Of all batches: `total_processed`, `successful`, `failed`, `skipped`; `retries` as the checkpoint counts."""
-        counts, checkpoint = dict(self._counts), self.checkpoint
-        own = isinstance(checkpoint, CheckpointManagerV2)
-        retries = 0 if checkpoint is None else checkpoint.retries if own else checkpoint.data["stats"]["retries"]
-        return {"total_processed": counts["successful"] + counts["failed"], **counts, "retries": retries}
+    def __init__(self, payload: bytes) -> None:
+        self._payload, self._ended = payload, False
+        self._process: Any = None
 
-    def get_stats(self) -> dict[str, int]:
-        """See `stats`."""
-        return self.stats
+    def _start(self) -> None:
+        import multiprocessing
 
-    def process_papers_parallel(
-        self, papers: Iterable[Any], process_func: Callable[[Any], Any], use_threads: bool = True
-    ) -> list[Record]:
-        """The results in the order of `papers`, any iterable; it is read here, a little ahead of the work.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve_papers, args=(theirs,), daemon=True)
+        with self._starting:
+            self._process.start()
+        theirs.close()
+        try:
+            self._pipe.send_bytes(self._payload)
+            refusal = self._pipe.recv_bytes().decode()
+        except (EOFError, OSError):
+            self._process.join()
+            refusal = f"it ended while starting, exit code {self._process.exitcode}"
+        if refusal:
+            raise RuntimeError(f"a worker process cannot be used: {refusal}")
 
-        A result is the dict that `process_func(paper)` returned (its `stages_completed` goes to the checkpoint), or
-        `{"paper", "status": "error", "error", "error_type"}`; "skipped" for a paper that was completed before;
-        "not_started" with a `reason` after a fault that every paper would meet has stopped the batch.
-        `use_threads=False` runs in processes: `process_func` must be a function at the top level of a module, and the
-        script needs its `__main__` guard.
+    def attempt(self, paper: Any) -> tuple[Record, bool | None]:
+        """Run a paper there; its result as `_attempt` gives it, None beside it where the batch is over."""
+        import pickle
 
-        Ctrl-C and SIGTERM (in the main thread): nothing new starts, papers under way get `grace` seconds, the
-        checkpoint is brought up to date, and the interrupt is raised again.
-        """
-        results = dict(_Batch(self, papers, process_func, use_threads).results())
-        return [results[index] for index in range(len(results))]
+        try:
+            data = pickle.dumps(paper)
+        except Exception as error:  # noqa: BLE001 - whatever this paper's own pickling raises
+            return _failure(paper, error, ErrorClassifier), False
+        answer = self._ask(data) or self._ask(data)
+        if answer is None and self._ended:
+            return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
+        try:
+            if answer is None:
+                raise RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
+            result, shared = pickle.loads(answer)
+        except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
+            return _failure(paper, error, ErrorClassifier), False
+        return {**result, "paper": paper} if result["paper"] is None else result, shared
 
-    def iter_papers_parallel(
-        self, papers: Iterable[Any], process_func: Callable[[Any], Any], use_threads: bool = True
-    ) -> Iterator[Record]:
-        """The same results as they come, in memory that does not grow with their number.
+    def _ask(self, data: bytes) -> bytes | None:
+        """The answer; None if the process died, or the batch is over."""
+        if self._ended:
+            return None
+        if self._process is None:
+            self._start()
+        try:
+            self._pipe.send_bytes(data)
+            return bytes(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            self._process.join(1.0)
+            self._code, self._process = self._process.exitcode, None
+            self._pipe.close()
+            return None
 
-        Each is in the checkpoint before it is yielded; closing the iterator ends the batch.
+    def end(self, at_once: bool) -> None:
+        """Let the process end; `at_once` without its paper."""
+        self._ended, process = True, self._process
+        if process is not None:
+            if at_once:
+                process.kill()
+            else:
+                self._pipe.close()
+            process.join(2.0)
+            if process.exitcode is None:
+                process.kill()
 
-        Ctrl-C and SIGTERM are handled from the first `next()` until the iterator ends, is closed or collected. One that
-        comes while the consumer's own code runs starts nothing new either, and the batch ends with it at the next
-        `next()`, or when the iterator is closed; a handler that the program has is called at once, so Ctrl-C raises
-        KeyboardInterrupt there as ever. SIGTERM is raised in the consumer's code as a KeyboardInterrupt if it does not
-        come back within `grace` seconds, or at a second one.
-        """
-        return _Batch(self, papers, process_func, use_threads).one_by_one()
+
+def _serve_papers(pipe: Any) -> None:
+    """A worker process: papers in, results out, until the parent closes the pipe or is gone."""
+    import pickle
+
+    _obey_parent_only()
+    try:
+        process_func, classifier = pickle.loads(pipe.recv_bytes())
+    except Exception as error:  # noqa: BLE001 - told to the parent
+        pipe.send_bytes(f"it cannot load the function ({error}): define it at the top level of a module".encode())
+        return
+    pipe.send_bytes(b"")
+    while True:
+        try:
+            question = pipe.recv_bytes()
+        except EOFError:
+            return
+        try:
+            answer = pickle.dumps(_attempt(process_func, pickle.loads(question), classifier))
+        except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
+            answer = pickle.dumps((_failure(None, error, ErrorClassifier), False))
+        pipe.send_bytes(answer)
+
+
+def _obey_parent_only() -> None:
+    """Ctrl-C and SIGTERM go to the whole group, and the parent decides; but without it the process ends."""
+    import multiprocessing
+    import signal
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, lambda *_: None)  # not SIG_IGN, which programs started here would inherit
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+class _Interrupts:
+    """Ctrl-C and SIGTERM while the main thread has batches open: one handler for all of them, in whatever order they
+    begin and end. It sets their flags and wakes them; a second signal acts at once.
+
+    Where no batch is left (one was collected in another thread, where no handler can be put back) the handler puts the
+    former one back and lets that have the signal.
+    """
+
+    def __init__(self) -> None:
+        self._batches: list[_Batch] = []
+        self._former: dict[int, Any] = {}  # the handlers that ours stands for
+        self._told = False  # the former handler has had the signal already
+
+    def watch(self, batch: _Batch) -> None:
+        if threading.current_thread() is threading.main_thread():
+            import signal
+
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                former = signal.getsignal(signum)
+                if former not in (None, signal.SIG_IGN, self._handle):
+                    self._former[signum] = former
+                    signal.signal(signum, self._handle)
+            self._batches.append(batch)
+
+    def release(self, batch: _Batch) -> None:
+        if batch in self._batches:
+            self._batches.remove(batch)
+        if not self._batches and threading.current_thread() is threading.main_thread():
+            self._put_back()
+
+    def _put_back(self) -> None:
+        """The former handlers, where ours still stands."""
+        import signal
+
+        for signum, former in self._former.items():
+            if signal.getsignal(signum) == self._handle:
+                signal.signal(signum, former)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if not self._batches:
+            import signal
+
+            self._put_back()
+            signal.raise_signal(signum)
+            return
+        current = self._batches[-1]
+        again, self._told = current.signum, False
+        for batch in self._batches:
+            batch.signum = signum
+            batch.reason = batch.reason or "interrupted"
+            batch.done.put((-1, {}, "wake"))  # a SimpleQueue may be interrupted by itself
+        if again:
+            self.raise_again(signum)
+        start_new_thread(self._insist, (current, signum))  # takes no lock, unlike Thread.start
+        if not current.inside and callable(self._former.get(signum)):
+            self._told = True
+            self._former[signum](signum, frame)
+
+    def _insist(self, batch: _Batch, signum: int) -> None:
+        """Interrupt a consumer, or a source of papers, that has not come back within the grace."""
+        time.sleep(min(batch.owner.grace, _LONGEST_SLEEP))
+        if batch in self._batches and not batch.ending:
+            os.kill(os.getpid(), signum)
+
+    def raise_again(self, signum: int) -> None:
+        """What the signal would have done: the former handler first, KeyboardInterrupt if that returns."""
+        former = self._former.get(signum)
+        if callable(former) and not self._told:
+            former(signum, None)
+        raise KeyboardInterrupt
+
+
+_INTERRUPTS = _Interrupts()
 
 
 class _Batch:
@@ -1933,236 +2091,76 @@ class _Batch:
             return _failure(paper, error, classifier), False
 
 
-def _attempt(process_func: Callable[[Any], Any], paper: Any, classifier: Any) -> tuple[Record, bool]:
-    """One paper's result, and whether its failure is one that every other paper would meet."""
-    try:
-        result = process_func(paper)
-        if not isinstance(result, dict):
-            raise TypeError(f"{type(result).__name__} returned for a paper, not a dict")
-        if "paper" not in result or "status" not in result:
-            result = {"paper": paper, "status": "success", **result}
-        fault = None if result["status"] == "success" else result.get("error")
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a paper's own fault, SystemExit among them, touches no other
-        result, fault = _failure(paper, error, classifier), error
-    is_shared = getattr(classifier, "is_shared_fault", ErrorClassifier.is_shared_fault)
-    return result, fault is not None and bool(is_shared(fault))
+class ParallelPipelineCoordinator:
+    """Runs a function over many papers, `max_workers` at a time; one paper's failure touches no other.
 
+    `checkpoint_manager` has every paper's progress before its result is handed out; papers that it holds as completed
+    are skipped. One token per paper is taken from `quota_manager`. Dry run: nothing is called and nothing recorded.
 
-def _failure(paper: Any, error: BaseException, classifier: Any) -> Record:
-    kind = classifier.classify_error(error)
-    text = _text_of(error) or type(error).__name__
-    return {"paper": paper, "status": "error", "error": text, "error_type": getattr(kind, "value", str(kind))}
+    Keyword options: `executor` (any `concurrent.futures.Executor`, instead of own threads or processes); `classifier`
+    (default ErrorClassifier); `grace` (seconds that papers under way get after Ctrl-C, SIGTERM or `cancel`);
+    `stop_after` (failures that every paper would meet, in a row, that stop a batch; None: never); `cancel` (an Event
+    that stops a batch as an interrupt would, without raising: the rest come back as "not_started"); `on_start(paper)`,
+    called in a worker's thread; `on_result(result)`, called in the caller's thread.
 
-
-class _Interrupts:
-    """Ctrl-C and SIGTERM while the main thread has batches open: one handler for all of them, in whatever order they
-    begin and end. It sets their flags and wakes them; a second signal acts at once.
-
-    Where no batch is left (one was collected in another thread, where no handler can be put back) the handler puts the
-    former one back and lets that have the signal.
+    Attributes: `max_workers`, `quota_manager`, `checkpoint`, `dry_run`, `stats`.
     """
 
-    def __init__(self) -> None:
-        self._batches: list[_Batch] = []
-        self._former: dict[int, Any] = {}  # the handlers that ours stands for
-        self._told = False  # the former handler has had the signal already
+    def __init__(
+        self, max_workers: int = 4, quota_manager: Any = None, checkpoint_manager: Any = None, dry_run: bool = False,
+        *, executor: Executor | None = None, classifier: Any = ErrorClassifier, grace: float = 5.0,
+        stop_after: int | None = 3, cancel: threading.Event | None = None,
+        on_start: Callable[[Any], object] | None = None, on_result: Callable[[Record], object] | None = None,
+    ) -> None:
+        """ValueError for `max_workers` or `stop_after` below 1."""
+        if max_workers < 1 or (stop_after is not None and stop_after < 1):
+            raise ValueError("max_workers and stop_after must be at least 1")
+        self.max_workers, self.quota_manager, self.checkpoint = max_workers, quota_manager, checkpoint_manager
+        self.dry_run, self.executor, self.classifier = dry_run, executor, classifier
+        self.grace, self.stop_after, self.cancel = grace, stop_after, cancel
+        self.on_start, self.on_result = on_start, on_result
+        self._counts = {"successful": 0, "failed": 0, "skipped": 0}
 
-    def watch(self, batch: _Batch) -> None:
-        if threading.current_thread() is threading.main_thread():
-            import signal
+    @property
+    def stats(self) -> dict[str, int]:
+        """Of all batches: `total_processed`, `successful`, `failed`, `skipped`; `retries` as the checkpoint counts."""
+        counts, checkpoint = dict(self._counts), self.checkpoint
+        own = isinstance(checkpoint, CheckpointManagerV2)
+        retries = 0 if checkpoint is None else checkpoint.retries if own else checkpoint.data["stats"]["retries"]
+        return {"total_processed": counts["successful"] + counts["failed"], **counts, "retries": retries}
 
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                former = signal.getsignal(signum)
-                if former not in (None, signal.SIG_IGN, self._handle):
-                    self._former[signum] = former
-                    signal.signal(signum, self._handle)
-            self._batches.append(batch)
+    def get_stats(self) -> dict[str, int]:
+        """See `stats`."""
+        return self.stats
 
-    def release(self, batch: _Batch) -> None:
-        if batch in self._batches:
-            self._batches.remove(batch)
-        if not self._batches and threading.current_thread() is threading.main_thread():
-            self._put_back()
+    def process_papers_parallel(
+        self, papers: Iterable[Any], process_func: Callable[[Any], Any], use_threads: bool = True
+    ) -> list[Record]:
+        """The results in the order of `papers`, any iterable; it is read here, a little ahead of the work.
 
-    def _put_back(self) -> None:
-        """The former handlers, where ours still stands."""
-        import signal
+        A result is the dict that `process_func(paper)` returned (its `stages_completed` goes to the checkpoint), or
+        `{"paper", "status": "error", "error", "error_type"}`; "skipped" for a paper that was completed before;
+        "not_started" with a `reason` after a fault that every paper would meet has stopped the batch.
+        `use_threads=False` runs in processes: `process_func` must be a function at the top level of a module, and the
+        script needs its `__main__` guard.
 
-        for signum, former in self._former.items():
-            if signal.getsignal(signum) == self._handle:
-                signal.signal(signum, former)
+        Ctrl-C and SIGTERM (in the main thread): nothing new starts, papers under way get `grace` seconds, the
+        checkpoint is brought up to date, and the interrupt is raised again.
+        """
+        results = dict(_Batch(self, papers, process_func, use_threads).results())
+        return [results[index] for index in range(len(results))]
 
-    def _handle(self, signum: int, frame: FrameType | None) -> None:
-        if not self._batches:
-            import signal
+    def iter_papers_parallel(
+        self, papers: Iterable[Any], process_func: Callable[[Any], Any], use_threads: bool = True
+    ) -> Iterator[Record]:
+        """The same results as they come, in memory that does not grow with their number.
 
-            self._put_back()
-            signal.raise_signal(signum)
-            return
-        current = self._batches[-1]
-        again, self._told = current.signum, False
-        for batch in self._batches:
-            batch.signum = signum
-            batch.reason = batch.reason or "interrupted"
-            batch.done.put((-1, {}, "wake"))  # a SimpleQueue may be interrupted by itself
-        if again:
-            self.raise_again(signum)
-        start_new_thread(self._insist, (current, signum))  # takes no lock, unlike Thread.start
-        if not current.inside and callable(self._former.get(signum)):
-            self._told = True
-            self._former[signum](signum, frame)
+        Each is in the checkpoint before it is yielded; closing the iterator ends the batch.
 
-    def _insist(self, batch: _Batch, signum: int) -> None:
-        """Interrupt a consumer, or a source of papers, that has not come back within the grace."""
-        time.sleep(min(batch.owner.grace, _LONGEST_SLEEP))
-        if batch in self._batches and not batch.ending:
-            os.kill(os.getpid(), signum)
-
-    def raise_again(self, signum: int) -> None:
-        """What the signal would have done: the former handler first, KeyboardInterrupt if that returns."""
-        former = self._former.get(signum)
-        if callable(former) and not self._told:
-            former(signum, None)
-        raise KeyboardInterrupt
-
-
-_INTERRUPTS = _Interrupts()
-
-
-def _payload_of(process_func: Any, classifier: Any) -> bytes:
-    """What a worker process is given at its start; TypeError, RuntimeError for what cannot run in processes."""
-    import pickle
-
-    script = getattr(sys.modules.get("__main__"), "__file__", None) or ""
-    if os.path.isfile(script) and b"__main__" not in _read(script):
-        raise RuntimeError(
-            f'{script} starts worker processes without `if __name__ == "__main__":`, so each of them would run the '
-            "script again; put the call under that guard, or use threads"
-        )
-    try:
-        return pickle.dumps((process_func, classifier))
-    except Exception as error:
-        raise TypeError(
-            f"{process_func!r} cannot be sent to a worker process ({error}): "
-            "define it at the top level of a module, or use threads"
-        ) from error
-
-
-class _ProcessWorker:
-    """A worker process of its own for one thread of a batch; it runs one paper at a time.
-
-    So the paper that was under way when a process died is known. It is run once more in a new process, for something
-    else may have killed the first; if that dies as well, the paper fails.
-    """
-
-    _starting = allocate_lock()  # multiprocessing's own books are not thread-safe
-
-    def __init__(self, payload: bytes) -> None:
-        self._payload, self._ended = payload, False
-        self._process: Any = None
-
-    def _start(self) -> None:
-        import multiprocessing
-
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve_papers, args=(theirs,), daemon=True)
-        with self._starting:
-            self._process.start()
-        theirs.close()
-        try:
-            self._pipe.send_bytes(self._payload)
-            refusal = self._pipe.recv_bytes().decode()
-        except (EOFError, OSError):
-            self._process.join()
-            refusal = f"it ended while starting, exit code {self._process.exitcode}"
-        if refusal:
-            raise RuntimeError(f"a worker process cannot be used: {refusal}")
-
-    def attempt(self, paper: Any) -> tuple[Record, bool | None]:
-        """Run a paper there; its result as `_attempt` gives it, None beside it where the batch is over."""
-        import pickle
-
-        try:
-            data = pickle.dumps(paper)
-        except Exception as error:  # noqa: BLE001 - whatever this paper's own pickling raises
-            return _failure(paper, error, ErrorClassifier), False
-        answer = self._ask(data) or self._ask(data)
-        if answer is None and self._ended:
-            return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
-        try:
-            if answer is None:
-                raise RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
-            result, shared = pickle.loads(answer)
-        except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
-            return _failure(paper, error, ErrorClassifier), False
-        return {**result, "paper": paper} if result["paper"] is None else result, shared
-
-    def _ask(self, data: bytes) -> bytes | None:
-        """The answer; None if the process died, or the batch is over."""
-        if self._ended:
-            return None
-        if self._process is None:
-            self._start()
-        try:
-            self._pipe.send_bytes(data)
-            return bytes(self._pipe.recv_bytes())
-        except (EOFError, OSError):
-            self._process.join(1.0)
-            self._code, self._process = self._process.exitcode, None
-            self._pipe.close()
-            return None
-
-    def end(self, at_once: bool) -> None:
-        """Let the process end; `at_once` without its paper."""
-        self._ended, process = True, self._process
-        if process is not None:
-            if at_once:
-                process.kill()
-            else:
-                self._pipe.close()
-            process.join(2.0)
-            if process.exitcode is None:
-                process.kill()
-
-
-def _serve_papers(pipe: Any) -> None:
-    """A worker process: papers in, results out, until the parent closes the pipe or is gone."""
-    import pickle
-
-    _obey_parent_only()
-    try:
-        process_func, classifier = pickle.loads(pipe.recv_bytes())
-    except Exception as error:  # noqa: BLE001 - told to the parent
-        pipe.send_bytes(f"it cannot load the function ({error}): define it at the top level of a module".encode())
-        return
-    pipe.send_bytes(b"")
-    while True:
-        try:
-            question = pipe.recv_bytes()
-        except EOFError:
-            return
-        try:
-            answer = pickle.dumps(_attempt(process_func, pickle.loads(question), classifier))
-        except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
-            answer = pickle.dumps((_failure(None, error, ErrorClassifier), False))
-        pipe.send_bytes(answer)
-
-
-def _obey_parent_only() -> None:
-    """Ctrl-C and SIGTERM go to the whole group, and the parent decides; but without it the process ends."""
-    import multiprocessing
-    import signal
-
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: None)  # not SIG_IGN, which programs started here would inherit
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
+        Ctrl-C and SIGTERM are handled from the first `next()` until the iterator ends, is closed or collected. One that
+        comes while the consumer's own code runs starts nothing new either, and the batch ends with it at the next
+        `next()`, or when the iterator is closed; a handler that the program has is called at once, so Ctrl-C raises
+        KeyboardInterrupt there as ever. SIGTERM is raised in the consumer's code as a KeyboardInterrupt if it does not
+        come back within `grace` seconds, or at a second one.
+        """
+        return _Batch(self, papers, process_func, use_threads).one_by_one()
