@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from literature_review import __version__
-from literature_review.config import load_config
+from literature_review.config import Config, load_config
 from literature_review.errors import ConfigError, ProtocolError, StoreError, UsageError
 from literature_review.pipeline.orchestrator_v2 import CheckpointError
 from literature_review.pipeline.parts import RunOptions
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
     try:
         arguments = _parse(argv)
         config = load_config(arguments.config, _overrides(arguments))
-        log = _open_log(config.log_level, arguments.log_file)
+        log = _open_log(config, arguments.log_file)
         if arguments.enable_experimental:
             log.warning("Experimental: papers are processed concurrently")
         options = RunOptions(arguments.resume, arguments.resume_from, arguments.force, only)
@@ -92,6 +92,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = made.parse_args(argv)
     if arguments.force and (arguments.resume or arguments.resume_from):
         made.error("--force begins a new run: it does not go with --resume or --resume-from")
+    for option, value in (("--config", arguments.config), ("--log-file", arguments.log_file)):
+        if value == "":
+            made.error(f"{option}: is empty; name a file")
     return arguments
 
 
@@ -106,11 +109,26 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _open_log(level: str, file: str | None) -> RunLog:
+def _open_log(config: Config, file: str | None) -> RunLog:
+    if file is not None and _belongs_to_the_review(config, os.path.realpath(file)):
+        raise UsageError(f"--log-file: {file} is a file of the review, or lies among the papers; name another file")
     try:
-        return RunLog(level=level, file=file)
+        return RunLog(level=config.log_level, file=file)
     except OSError as error:
         raise UsageError(f"--log-file: {file} cannot be written ({error.strerror}); name another file") from error
+
+
+def _belongs_to_the_review(config: Config, file: str) -> bool:
+    """True where log lines would be appended to a file of the review, or be read as a paper."""
+    from literature_review.documents.find import OUTPUT_MARKS, PAPER_ENDINGS
+
+    kept = (config.version_history_path, "answers.db", *OUTPUT_MARKS)
+    files = [config.source, config.protocol, config.checkpoint_file]
+    files += [os.path.join(config.output_dir, name) for name in kept]
+    if any(name and os.path.realpath(name) == file for name in files):
+        return True
+    papers = os.path.join(os.path.realpath(config.papers), "")
+    return file.startswith(papers) and file.lower().endswith(PAPER_ENDINGS)
 
 
 def _refuse(log: RunLog, problems: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,22 @@ class SqliteFile:
         """Give the room of deleted rows back to the disk. Waits for other processes that use the file."""
         with self._lock, self._translated():
             self._writing().execute("VACUUM")
+
+    def check(self, thorough: bool = False) -> None:
+        """Raise what using the file would raise: as far as its head tells, or every page where `thorough` (about a
+        second for a gigabyte). Nothing is changed and nothing stays open."""
+        if not os.path.exists(self.path):
+            return
+        with self._lock, self._translated():
+            connection = open_to_read(self.path, self._schema, self._busy_seconds)
+            faults = []
+            if connection is not None:
+                with closing(connection):
+                    faults = connection.execute("PRAGMA quick_check(1)").fetchall() if thorough else []
+        if faults and faults[0][0] != "ok":
+            raise _damaged(self.path, self._schema, " ".join(str(faults[0][0]).split()))
+        if not os.access(self.path, os.W_OK):
+            raise PermissionError(errno.EACCES, "the database may not be written", self.path)
 
     def close(self) -> None:
         """Fold the log into the file and close it: only the file itself remains, unless another process has it open.

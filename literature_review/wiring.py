@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from literature_review.config import Config
 from literature_review.config_shape import BACKEND_QUOTAS
-from literature_review.errors import ConfigError, MissingExtraError, ProtocolError, UsageError
+from literature_review.errors import (
+    ConfigError,
+    MissingExtraError,
+    ProtocolError,
+    StoreError,
+    UnreadablePaperError,
+    UsageError,
+)
 from literature_review.pipeline.parts import PapersFound, Parts, RunOptions
 from literature_review.pipeline.policy import CircuitBreaker
 from literature_review.pipeline.run import PipelineOrchestrator
@@ -42,6 +49,7 @@ def build_parts(config: Config, log: RunLog) -> Parts:
     _try(problems, lambda: _check_papers(config, log))
     _try(problems, lambda: _check_backend(config))
     _try(problems, lambda: _check_output(config))
+    problems += _unusable(config)
     if problems or protocol is None or stages is None:
         raise ConfigError(problems)
     log.hide_secrets(_secrets(config))
@@ -142,7 +150,7 @@ def _check_papers(config: Config, log: RunLog) -> None:
 def _check_backend(config: Config) -> None:
     """A paid back end needs its key and its extra; the key is looked for first."""
     name = config.llm.backend
-    if config.llm.key_needed and not os.environ.get(config.llm.api_key_env or ""):
+    if config.llm.key_needed and not _secrets(config):
         raise MissingExtraError(
             f"llm.backend {name!r} needs its key in the environment variable {config.llm.api_key_env}: set it, or name "
             "another variable in llm.api_key_env"
@@ -170,8 +178,45 @@ def _check_output(config: Config) -> None:
             path = os.path.dirname(path)
         if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK) or _is_read_only(path):
             raise UsageError(f"{key}: {path!r} cannot be written to; name a folder of your own")
-    if os.path.isdir(config.checkpoint_file):
-        raise UsageError(f"checkpoint_file: {config.checkpoint_file!r} is a folder; name a file")
+    _check_checkpoint(config.checkpoint_file)
+
+
+def _check_checkpoint(path: str) -> None:
+    """It is a file that can be read, or will be one. A pipe would be waited for without end."""
+    if os.path.isdir(path) or not os.path.basename(path):
+        raise UsageError(f"checkpoint_file: {path!r} is a folder; name a file")
+    if not os.path.exists(path):
+        return
+    if not os.path.isfile(path):
+        raise UsageError(f"checkpoint_file: {path!r} is no file; name one, or a name that is not taken")
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"checkpoint_file: {path!r} may not be read; allow this user to read it, or name another")
+
+
+def _unusable(config: Config) -> list[str]:
+    """Why what earlier runs left in the output folder could not be used; a dry run looks at all of it, a run at the
+    heads of the databases."""
+    thorough = config.dry_run
+    looks: dict[str, Callable[[str], None]] = {
+        "review.db": lambda path: load("database", "sqlite")(path).check(thorough),
+        config.version_history_path: lambda path: load("history", "file")(path).check(),
+    }
+    if config.llm.backend != "offline":
+        from literature_review.llm.paid_book import FILE_NAME, PaidBook
+
+        looks[FILE_NAME] = lambda path: PaidBook(path).check(thorough)
+    problems = []
+    for name, look in looks.items():
+        path = _output(config, name)
+        try:
+            if os.path.lexists(path):
+                look(path)
+        except (StoreError, UsageError) as error:
+            problems.append(str(error))
+        except OSError as error:
+            remedy = "allow this user to read and write it" if isinstance(error, PermissionError) else "move it away"
+            problems.append(f"{path}: {error.strerror or error}; {remedy}, or name another output_dir")
+    return problems
 
 
 def _is_read_only(path: str) -> bool:
@@ -180,7 +225,7 @@ def _is_read_only(path: str) -> bool:
 
 
 def _secrets(config: Config) -> list[str]:
-    value = os.environ.get(config.llm.api_key_env or "", "")
+    value = os.environ.get(config.llm.api_key_env or "", "").strip()
     return [value] if value else []
 
 
@@ -220,7 +265,10 @@ def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
 def _find_papers(config: Config) -> PapersFound:
     if not os.path.isdir(config.papers):
         return PapersFound(())
-    found = load("finder", "standard")(config.papers, skip=(config.output_dir, config.checkpoint_file))
+    try:
+        found = load("finder", "standard")(config.papers, skip=(config.output_dir, config.checkpoint_file))
+    except UnreadablePaperError as error:  # of the folder itself
+        raise UsageError(f"papers: {config.papers!r}: {error}") from error
     papers, ignored = tuple(found.papers), tuple(found.ignored)
     problems = {name: str(error) for name, error in found.problems.items()}
     if not found.references:

@@ -239,6 +239,10 @@ class PaidBook:
         self._file.compact()
         return removed
 
+    def check(self, thorough: bool = False) -> None:
+        """Raise what using the file would raise, before it is used: see sqlite_file.SqliteFile.check."""
+        self._file.check(thorough)
+
     def close(self) -> None:
         """Give the file back. A later call opens it again."""
         self._file.close()

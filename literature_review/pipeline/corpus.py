@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from literature_review.errors import ReviewError
 from literature_review.models import (
     Bibliography,
     PaperFile,
@@ -13,7 +15,7 @@ from literature_review.models import (
     ScreeningDecision,
     StageResult,
 )
-from literature_review.pipeline.attempts import StageRunner
+from literature_review.pipeline.attempts import StageRunner, explain
 from literature_review.pipeline.parts import PapersFound
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
@@ -21,6 +23,10 @@ from literature_review.pipeline.work import Outcome, PaperWork
 from literature_review.ports import StoredResult
 
 ALL_PAPERS = ""  # the store keeps the results of these stages under this name; no paper has it
+
+
+class StageFailedError(ReviewError):
+    """A stage over all papers raised something of its own; it is the cause."""
 
 
 class CorpusStages:
@@ -43,22 +49,37 @@ class CorpusStages:
         """Run one; returns {its name: reason} where it had nothing to do. Raises what it raised."""
         parts = self._state.parts
         reviews = self.reviews()
-        result = self._runner.run(
-            stage,
-            None,
-            reviews=reviews,
-            earlier=dict(self.results),
-            run=facts,
-            made_from={review.paper.id: self._work.made_from_of(review.paper) for review in reviews},
-            database=parts.database,
-            history=parts.history,
-            reports=parts.reports,
-            ignored=tuple(self._found.ignored),
-        )
+        with self._naming(stage):
+            result = self._runner.run(
+                stage,
+                None,
+                reviews=reviews,
+                earlier=dict(self.results),
+                run=facts,
+                made_from={review.paper.id: self._work.made_from_of(review.paper) for review in reviews},
+                database=parts.database,
+                history=parts.history,
+                reports=parts.reports,
+                ignored=tuple(self._found.ignored),
+            )
         self.results[stage.name] = result
         now = datetime.now().isoformat(timespec="microseconds")
         parts.store.put_result(ALL_PAPERS, stage.name, StoredResult({}, result, finished_at=now))
         return {stage.name: result.reason or "nothing to do"} if result.status == "skipped" else {}
+
+    @contextmanager
+    def _naming(self, stage: LoadedStage) -> Iterator[None]:
+        """Says which stage it was that raised what nobody foresaw; where, stands in the log file."""
+        try:
+            yield
+        except (ReviewError, OSError):
+            raise
+        except Exception as error:
+            import traceback
+
+            self._state.log.debug("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+            what = f"the stage {stage.name} ({stage.spec.module}) failed: {explain(error)}"
+            raise StageFailedError(f"{what}; --log-file FILE tells where it happened") from error
 
     def reviews(self) -> tuple[PaperReview, ...]:
         """Every paper as it stands now, sorted by id."""

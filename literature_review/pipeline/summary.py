@@ -65,9 +65,8 @@ def run_result(state: RunState, corpus: CorpusStages, work: PaperWork, status: s
     """How the run ended, in figures."""
     totals = corpus.totals()
     usage = state.parts.backend.usage()
-    failures = {
-        name: outcome.error for name, outcome in work.outcomes.items() if outcome.kind in ("failed", "unreadable")
-    }
+    kinds = ("failed", "unreadable", *(("not_assessed",) if status == "completed" else ()))
+    failures = {name: outcome.error for name, outcome in work.outcomes.items() if outcome.kind in kinds}
     failures.update(corpus.problems())
     exit_code = EXIT_CODES[status]
     if exit_code == 0 and failures:
@@ -118,7 +117,8 @@ def tell_summary(state: RunState, found: PapersFound, result: RunResult) -> None
     if result.status == "completed" and not result.failures:
         log.success("🎉 Pipeline Complete!")
     elif result.status == "completed":
-        log.warning(f"Pipeline complete, but {len(result.failures)} papers failed; the rest is in the report")
+        count = len(result.failures)
+        log.warning(f"Pipeline complete, but {count} paper{'s' * (count > 1)} failed; the rest is in the report")
     elif result.status == "interrupted":
         log.warning("Interrupted; go on with: --resume")
     elif isinstance(state.fatal, OutageError):

@@ -132,6 +132,10 @@ class Database:
             values = (run_id, self._now(), protocol.title, screening_json(protocol))
             connection.execute(_PUT_RUN, (*map(to_sql, values), len(reviews), claims, changed))
 
+    def check(self, thorough: bool = False) -> None:
+        """Raise what using the file would raise, before it is used: see sqlite_file.SqliteFile.check."""
+        self._file.check(thorough)
+
     def close(self) -> None:
         """Fold the log into the file and close it: only review.db remains, unless another process has it open.
         A later call opens it again."""

@@ -66,6 +66,10 @@ class HistoryFile:
         papers: Versions = self._load()[0]["papers"]
         return papers.get(paper, [])
 
+    def check(self) -> None:
+        """Raise what using the file would raise, before it is used. Changes nothing."""
+        self._load()
+
     def record(
         self, reviews: Sequence[PaperReview], run_id: str, made_from: Mapping[str, Mapping[str, str]]
     ) -> int:
