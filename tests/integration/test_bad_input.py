@@ -1,4 +1,4 @@
-"""What a user does wrong, through the whole command: one line that says what to do, the right exit code, nothing lost."""
+"""What a user does wrong, through the whole command: one line that says what to do, the right exit code, no loss."""
 
 from __future__ import annotations
 
