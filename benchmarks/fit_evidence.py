@@ -30,7 +30,6 @@ from gap_map import MAPPED, AnswerSet, auroc, best_threshold, contract_answers, 
 from literature_review.llm.offline import index as engine
 from literature_review.llm.offline import judging as judge
 from literature_review.llm.offline import weights as shipped
-from literature_review.llm.offline.index import EvidenceIndex
 from literature_review.llm.offline.query import MATCHES
 from literature_review.llm.offline_reading import PaperReading, Thresholds
 from literature_review.models import Document, SubRequirement
@@ -44,21 +43,11 @@ Rows = Sequence[tuple[str, Sequence[tuple[ed.Task, bool]]]]
 """Texts by id, each with its tasks and whether it answers them."""
 
 
-class Cell(NamedTuple):
-    """One cell of a gap map: the two texts that have a part in it, its features, and whether the text answers."""
-
-    paper: str
-    asker: str
-    features: tuple[float, ...]
-    answered: bool
-
-
 class Collected(NamedTuple):
     """Everything that ranking and coverage are fitted on, read once: no fitted number has a part in it."""
 
     ranking: dict[str, list[Asked]]
     answers: dict[str, AnswerSet]
-    cells: dict[str, list[Cell]]
 
 
 class Passages(NamedTuple):
@@ -78,27 +67,13 @@ def collect(data: Path) -> Collected:
     for name, one in (("keywords", corpus), ("question alone", ed.without_keywords(corpus))):
         ranking[name] = asked_of(one)
         ranking[f"{name}, headings removed"] = asked_of(ed.without_headings(one))
+    halves = papers[:MAPPED], papers[MAPPED:]
     answers = {
-        "COVERAGE_FOCUSED": trial_answers(corpus, papers),
-        "COVERAGE_OPEN": trial_answers(corpus, papers, keywords=False),
+        "COVERAGE_FOCUSED": trial_answers(corpus, halves, keywords=True),
+        "COVERAGE_OPEN": trial_answers(corpus, halves, keywords=False),
         "COVERAGE_PLAIN": contract_answers(data),
     }
-    cells = {
-        "COVERAGE_FOCUSED": _cells(corpus, papers[MAPPED:], keywords=True),
-        "COVERAGE_OPEN": _cells(corpus, papers[MAPPED:], keywords=False),
-    }
-    return Collected(ranking, answers, cells)
-
-
-def _cells(corpus: ed.Corpus, papers: Sequence[str], keywords: bool) -> list[Cell]:
-    rows, out = rows_of(corpus, papers), []
-    for name in papers:
-        index = EvidenceIndex(corpus.texts[name])
-        for row in rows:
-            answers = index.answers(row.task.question, row.task.keywords if keywords else ())
-            if answers is not None:
-                out.append(Cell(name, row.task.text_id, answers, row.owner == name))
-    return out
+    return Collected(ranking, answers)
 
 
 def fit_engine(collected: Collected, keep: Callable[[str], bool] = bool) -> Numbers:
@@ -116,9 +91,8 @@ def fit_engine(collected: Collected, keep: Callable[[str], bool] = bool) -> Numb
         kept = np.array([all(map(keep, group)) for group in answers.groups])
         rows, label = np.array(answers.features)[kept], np.array(answers.answered, float)[kept]
         weights, bias = logistic(rows, label, COVERAGE_RIDGE)
-        cells = [cell for cell in collected.cells.get(name, ()) if keep(cell.paper) and keep(cell.asker)]
-        if cells:  # the score at which F1 over all cells is best becomes the engine's 0.5
-            bias -= best_threshold([(float(np.dot(weights, cell.features)), cell.answered) for cell in cells]) + bias
+        if name != "COVERAGE_PLAIN":  # the score at which F1 over all cells is best becomes the engine's 0.5
+            bias = -best_threshold(zip((rows @ weights).tolist(), (label > 0).tolist(), strict=True))
         out[name] = np.r_[weights, bias]
     return out
 

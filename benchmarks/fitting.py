@@ -91,16 +91,21 @@ def cross_validated(train: Sequence[Asked], tests: dict[str, Sequence[Asked]], r
 
 def logistic(rows: Array, label: Array, ridge: float, rising: int = 0) -> tuple[Array, float]:
     """Weights and bias under which `label` is likeliest; the first `rising` weights are kept from being negative."""
-    scale = np.std(rows, axis=0) + 0.02
-    design = np.c_[rows / scale, np.ones(len(rows))]
+    scale, middle = np.std(rows, axis=0) + 0.02, np.mean(rows, axis=0)
+    # Round their middle: a column that is always the same would else pull against the bias.
+    design = np.c_[(rows - middle) / scale, np.ones(len(rows))]
 
     def loss(w: Array) -> tuple[float, Array]:
         chance = 1 / (1 + np.exp(-np.clip(design @ w, -40, 40)))
         value = -float((label * np.log(chance + 1e-12) + (1 - label) * np.log(1 - chance + 1e-12)).sum())
         penalised = np.r_[w[:-1], 0.0]
-        return value + ridge * float(penalised @ penalised), design.T @ (chance - label) + 2 * ridge * penalised
+        slope = design.T @ (chance - label) + 2 * ridge * penalised
+        # By row, so that the first step does not run into the flat ends of the curve.
+        return (value + ridge * float(penalised @ penalised)) / len(rows), slope / len(rows)
 
     bounds = [(0.0, None)] * rising + [(None, None)] * (design.shape[1] - rising)
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds,
-                     options={"maxiter": 500})
-    return found.x[:-1] / scale, float(found.x[-1])
+    options = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-8}
+    start = np.zeros(design.shape[1])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    weights = found.x[:-1] / scale
+    return weights, float(found.x[-1] - weights @ middle)

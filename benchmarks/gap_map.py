@@ -155,19 +155,19 @@ def best_threshold(pairs: Iterable[tuple[float, bool]]) -> float:
     return at
 
 
-def trial_answers(corpus: ed.Corpus, papers: Sequence[str], *, keywords: bool = True) -> AnswerSet:
-    """Features of each real question, its phantoms, and a few other papers' cells."""
-    rng, out = random.Random(1), AnswerSet([], [], [])
-    rows = rows_of(corpus, papers)
-    indexes = {name: EvidenceIndex(corpus.texts[name]) for name in papers}
-    for row in rows:
-        others = rng.sample([name for name in papers if name != row.task.text_id], 2)
-        for name in (row.task.text_id, *others):
-            answers = indexes[name].answers(row.task.question, row.task.keywords if keywords else ())
-            if answers is not None:
-                out.groups.append((row.task.text_id, name))
-                out.features.append(answers)
-                out.answered.append(row.owner == name)
+def trial_answers(corpus: ed.Corpus, maps: Iterable[Sequence[str]], *, keywords: bool) -> AnswerSet:
+    """Features of every cell of gap maps over these lists of papers."""
+    out = AnswerSet([], [], [])
+    for papers in maps:
+        rows = rows_of(corpus, papers)
+        for name in papers:
+            index = EvidenceIndex(corpus.texts[name])
+            for row in rows:
+                answers = index.answers(row.task.question, row.task.keywords if keywords else ())
+                if answers is not None:
+                    out.groups.append((row.task.text_id, name))
+                    out.features.append(answers)
+                    out.answered.append(row.owner == name)
     return out
 
 
