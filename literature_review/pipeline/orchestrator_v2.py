@@ -30,6 +30,7 @@ What survives what: an update that returned survives kill -9 and loss of power. 
 damages another. A journal is dropped only after a JSON file that holds all of it has been flushed, renamed into place,
 and the folder flushed. Each journal record holds the whole state of its paper, so replaying one twice changes nothing.
 """
+
 from __future__ import annotations
 
 import atexit
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
     Verdict = tuple["ErrorType", bool]
     Snapshot = tuple[Record, str, list[str], dict[str, int]]
+
 __all__ = [
     "CheckpointConflictError", "CheckpointDamagedError", "CheckpointError", "CheckpointLockedError",
     "CheckpointManagerV2", "CheckpointSupersededError", "CheckpointVersionError", "ErrorClassifier", "ErrorType",
@@ -178,13 +180,14 @@ def _judge_exception(error: object, seen: set[int]) -> Verdict | None:
     if not isinstance(error, BaseException) or id(error) in seen or len(seen) > 50:
         return None
     seen.add(id(error))
+    bare = _is_bare(error)
     return (
-        (None if _is_bare(error) else _judge_status(_status_of(error), error))
+        (None if bare else _judge_status(_status_of(error), error))
         or _judge_type(type(error))  # type: ignore[arg-type]  # hashable, whatever the checker says
         or (_TRANSIENT if isinstance(error, OSError) and error.errno in _NETWORK_ERRNO else None)
-        or _judge_group(_attribute(error, "exceptions"), seen)
-        or _judge_exception(error.__cause__ or _attribute(error, "reason"), seen)  # urllib's `reason` is the cause
-        or _judge_text(_details_of(error))
+        or (None if bare else _judge_group(_attribute(error, "exceptions"), seen))
+        or _judge_exception(error.__cause__ or (None if bare else _attribute(error, "reason")), seen)  # as in urllib
+        or _judge_text(_text_of(error) if bare else _details_of(error))
         or (None if error.__suppress_context__ else _judge_exception(error.__context__, seen))
     )
 
@@ -246,7 +249,12 @@ def _quota_is_spent(details: str) -> bool:
 
 def _is_bare(error: BaseException) -> bool:
     """A built-in exception without attributes of its own carries nothing but its type and text: no need to look."""
-    return type(error).__module__ == "builtins" and not error.__dict__
+    return not error.__dict__ and _is_plain(type(error))  # type: ignore[arg-type]  # hashable, as above
+
+
+@lru_cache(maxsize=512)
+def _is_plain(kind: type[BaseException]) -> bool:
+    return kind.__module__ == "builtins" and not hasattr(kind, "exceptions")
 
 
 def _attribute(thing: object, name: str) -> Any:
@@ -317,18 +325,19 @@ _SLACK = 1e-9  # tokens: what rounding may take from a bucket that is full enoug
 class _Turn:
     """A place in the queue of a quota manager."""
 
-    __slots__ = ("cancel", "tokens", "wake")
+    __slots__ = ("cancel", "due", "tokens", "wake")
 
     def __init__(self, tokens: float, cancel: threading.Event | None) -> None:
         self.tokens, self.cancel, self.wake = tokens, cancel, allocate_lock()
+        self.due = 0.0  # it sleeps until then
         self.wake.acquire()
 
 
 class SimpleQuotaManager:
     """A token bucket: in no window of w seconds are more than `burst + rate / per_seconds * w` tokens granted.
 
-    Waiters are served first come, first served; each sleeps until its own turn, and who leaves the queue wakes the next
-    alone. The bucket is full at the start and holds `burst` tokens, by default `max(rate, 1)`. Thread-safe.
+    Waiters are served first come, first served; each sleeps until its own turn, and only who moves up is woken. The
+    bucket is full at the start and holds `burst` tokens, by default `max(rate, 1)`. Thread-safe.
 
     Attributes: `rate` (tokens), `per_seconds`, `allowance` (tokens left as of the last consume), `consumed_count`
     (tokens granted), `throttle_count` (calls that waited or were refused). `clock` (monotonic seconds) and `sleep`
@@ -385,7 +394,7 @@ class SimpleQuotaManager:
         except BaseException:  # an interrupt gives the turn up as well
             if turn is not None:
                 with self._lock:
-                    self._leave(turn)
+                    self._leave(turn, self._clock())
             raise
 
     def get_stats(self) -> dict[str, float]:
@@ -427,17 +436,20 @@ class SimpleQuotaManager:
                     self.allowance -= turn.tokens
                     self.consumed_count += turn.tokens
                 if granted or now >= deadline or (turn.cancel and turn.cancel.is_set()):
-                    self._leave(turn)
+                    self._leave(turn, now)
                     return granted
                 seconds = max(self._seconds_to(turn), 1e-6 if first else 1e-3)  # one before it is a little late
+                turn.due = now + seconds
             pause(min(seconds, max(deadline - now, 1e-6), threading.TIMEOUT_MAX))
 
-    def _leave(self, turn: _Turn) -> None:
-        """Take a turn out of the queue, and let who is first now look at the time anew; the lock is held."""
+    def _leave(self, turn: _Turn, now: float) -> None:
+        """Take a turn out of the queue; wake who is first now if it would sleep past its time, since somebody before
+        it gave up. The lock is held."""
         if turn in self._queue:
             self._queue.remove(turn)
-        if self._queue and self._queue[0].wake.locked():
-            self._queue[0].wake.release()
+        head = self._queue[0] if self._queue else None
+        if head is not None and head.due > now + self._seconds_to(head) + 1e-3 and head.wake.locked():
+            head.wake.release()
 
 
 _LONGEST_SLEEP = 1e8  # seconds; beyond it the clocks of some platforms overflow
@@ -457,7 +469,8 @@ def _server_delay(error: BaseException, wall_clock: Callable[[], float]) -> floa
     for _ in range(10):
         if link is None:
             break
-        if not _is_bare(link):
+        bare = _is_bare(link)
+        if not bare:
             for told in (
                 _retry_after(_attribute(link, "headers"), wall_clock),
                 _retry_after(_attribute(_attribute(link, "response"), "headers"), wall_clock),
@@ -465,7 +478,7 @@ def _server_delay(error: BaseException, wall_clock: Callable[[], float]) -> floa
             ):
                 if isinstance(told, (int, float)) and 0 <= told < _NEVER:
                     return float(told)
-        text = _details_of(link)
+        text = _text_of(link) if bare else _details_of(link)
         match = _compiled(_RETRY_DELAY).search(text) if "etry" in text else None
         if match is not None:
             return float(match[1])
