@@ -30,11 +30,14 @@ from gap_map import MAPPED, AnswerSet, auroc, best_threshold, contract_answers, 
 from literature_review.llm.offline import index as engine
 from literature_review.llm.offline import judging as judge
 from literature_review.llm.offline import weights as shipped
-from literature_review.llm.offline.query import MATCHES
+from literature_review.llm.offline.query import ANSWERS, MATCHES
 from literature_review.llm.offline_reading import PaperReading, Thresholds
 from literature_review.models import Document, SubRequirement
 
 COVERAGE_RIDGE = 1.0
+RISING = [at for at, name in enumerate(ANSWERS) if name != "lacks"]
+"""What speaks for an answer never lowers coverage, whatever else is asked."""
+
 JUDGE_RIDGE = 1.0
 MOST_CLAIMS = 3
 WEIGHTS = Path(shipped.__file__ or "")
@@ -90,7 +93,7 @@ def fit_engine(collected: Collected, keep: Callable[[str], bool] = bool) -> Numb
     for name, answers in collected.answers.items():
         kept = np.array([all(map(keep, group)) for group in answers.groups])
         rows, label = np.array(answers.features)[kept], np.array(answers.answered, float)[kept]
-        weights, bias = logistic(rows, label, COVERAGE_RIDGE)
+        weights, bias = logistic(rows, label, COVERAGE_RIDGE, RISING)
         if name != "COVERAGE_PLAIN":  # the score at which F1 over all cells is best becomes the engine's 0.5
             bias = -best_threshold(zip((rows @ weights).tolist(), (label > 0).tolist(), strict=True))
         out[name] = np.r_[weights, bias]
@@ -133,7 +136,7 @@ def fit_judge(passages: Passages) -> Array:
     """The weights of the judge, the bias last, so that approving from 0.5 on is best: the mean of the share of answered
     questions with an approved passage that is marked and of the share of others with none."""
     rows, label = np.array(passages.features), np.array(passages.marked, float)
-    weights, bias = logistic(rows, label, JUDGE_RIDGE, judge.RISING)
+    weights, bias = logistic(rows, label, JUDGE_RIDGE, range(judge.RISING))
     scores = rows @ weights + bias
     return np.r_[weights, bias - _best_cut(passages, scores)]
 
@@ -222,7 +225,7 @@ def _held_out(answers: AnswerSet) -> Array:
     held = np.zeros(len(label))
     for k in range(FOLDS):
         kept = fold != k
-        weights, bias = logistic(rows[kept], label[kept], COVERAGE_RIDGE)
+        weights, bias = logistic(rows[kept], label[kept], COVERAGE_RIDGE, RISING)
         held[~kept] = rows[~kept] @ weights + bias
     return held
 

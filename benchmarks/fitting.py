@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,8 +89,8 @@ def cross_validated(train: Sequence[Asked], tests: dict[str, Sequence[Asked]], r
         print(f"{name:32}" + "  ".join(f"{key} {value:.3f}" for key, value in figures.items()), flush=True)
 
 
-def logistic(rows: Array, label: Array, ridge: float, rising: int = 0) -> tuple[Array, float]:
-    """Weights and bias under which `label` is likeliest; the first `rising` weights are kept from being negative."""
+def logistic(rows: Array, label: Array, ridge: float, rising: Collection[int] = ()) -> tuple[Array, float]:
+    """Weights and bias under which `label` is likeliest; those at `rising` are kept from being negative."""
     scale, middle = np.std(rows, axis=0) + 0.02, np.mean(rows, axis=0)
     # Round their middle: a column that is always the same would else pull against the bias.
     design = np.c_[(rows - middle) / scale, np.ones(len(rows))]
@@ -103,7 +103,7 @@ def logistic(rows: Array, label: Array, ridge: float, rising: int = 0) -> tuple[
         # By row, so that the first step does not run into the flat ends of the curve.
         return (value + ridge * float(penalised @ penalised)) / len(rows), slope / len(rows)
 
-    bounds = [(0.0, None)] * rising + [(None, None)] * (design.shape[1] - rising)
+    bounds = [(0.0 if at in rising else None, None) for at in range(design.shape[1])]
     options = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-8}
     start = np.zeros(design.shape[1])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
