@@ -24,6 +24,7 @@ from literature_review.errors import (
     BudgetSpentError,
     OutageError,
     PaperError,
+    StageTimeoutError,
     StoreError,
     UnreadablePaperError,
 )
@@ -262,7 +263,8 @@ class PaperWork:
         outcome = self.outcomes.setdefault(paper.id, Outcome())
         outcome.error = self._state.log.redact(explain(error))
         outcome.error_type = error_type(error)
-        if isinstance(error, NotAssessedError) or self._state.fatal is not None:
+        told_to_stop = isinstance(error, StageTimeoutError) and self._state.cancelled.is_set()
+        if isinstance(error, NotAssessedError) or told_to_stop or self._state.fatal is not None:
             outcome.kind = "not_assessed"
         else:
             outcome.kind = "unreadable" if isinstance(error, UnreadablePaperError) else "failed"
