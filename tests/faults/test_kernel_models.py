@@ -7,6 +7,7 @@ import random
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic as quota_clock
@@ -22,6 +23,7 @@ from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2, Simp
 from .kernel_store import ForgetfulDisk
 
 pytestmark = pytest.mark.fault
+run_machine: Callable[..., None] = run_state_machine_as_test  # some of its releases have no types
 PAPERS = st.sampled_from(["a.pdf", "b/ä.pdf", "c\n\u2028.pdf", '"{}', "e" * 300])
 NAMES = st.lists(st.sampled_from(["journal_reviewer", "judge", "dra"]), max_size=2)
 
@@ -152,7 +154,7 @@ class Checkpoint(RuleBasedStateMachine):
 
 @pytest.mark.usefixtures("unfolded")
 def test_the_checkpoint_does_what_a_dict_does_whatever_fails_in_between(long: bool) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_machine(
         Checkpoint,
         settings=settings(
             max_examples=2_000 if long else 12, stateful_step_count=25, deadline=None,
@@ -294,7 +296,7 @@ class Bucket(RuleBasedStateMachine):
 
 
 def test_the_token_bucket_keeps_its_bound_in_every_window_whoever_gives_up(long: bool) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_machine(
         Bucket, settings=settings(max_examples=1_000 if long else 25, stateful_step_count=25, deadline=None)
     )
 
