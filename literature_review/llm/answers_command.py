@@ -78,7 +78,11 @@ def _export(book: PaidBook, path: str) -> int:
     if os.path.exists(path) and os.path.exists(book.path) and os.path.samefile(path, book.path):
         raise UsageError(f"--to: {path} is the file that holds the answers; name another")
     written = 0
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
+    try:
+        opened = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115, closed by the `with` below
+    except OSError as error:
+        raise UsageError(f"--to: {path} cannot be written ({error.strerror}); name another file") from error
+    with opened as file:
         for line in _lines(book):
             file.write(line + "\n")
             written += 1

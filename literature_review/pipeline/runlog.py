@@ -37,7 +37,7 @@ class RunLog:
         file: str | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
-        self._stream = stream if stream is not None else sys.stdout
+        self._stream: IO[str] | None = stream if stream is not None else sys.stdout
         self._lowest = LEVELS[level]
         self._secrets = tuple(secret for secret in secrets if len(secret) >= 4)
         self._lock = threading.RLock()  # guards both streams; again from a signal in the same thread
@@ -97,8 +97,11 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-def _put(stream: IO[str], line: str) -> None:
-    """Write and flush; a stream that cannot take the characters gets them escaped, a broken one nothing."""
+def _put(stream: IO[str] | None, line: str) -> None:
+    """Write and flush; a stream that cannot take the characters gets them escaped, a broken one nothing. There is
+    none where standard output was closed before the start (`>&-`, some schedulers)."""
+    if stream is None:
+        return
     try:
         try:
             stream.write(line)

@@ -84,8 +84,9 @@ def _report(path: str) -> dict[str, Any]:
 
 
 def _score(options: argparse.Namespace) -> Iterator[str]:
+    answers = read_answers(options.file)
     sample = read_key(options.file)
-    found = compare(sample, read_answers(options.file))
+    found = compare(sample, answers)
     if options.to:
         write_atomically(options.to, (json.dumps(found.to_json(), indent=1) + "\n").encode("ascii"))
     yield from _left_out(found, len(sample.cells))

@@ -94,6 +94,7 @@ def test_without_answers_nothing_is_made(tmp_path: Path, capsys: pytest.CaptureF
         (["answers", "size", "--output-dir", "{folder}/broken"], "broken/answers.db is damaged"),
         (["answers", "export", "--output-dir", "{folder}", "--to", "{folder}"], "Is a directory"),
         (["answers", "export", "--output-dir", "{folder}", "--to", "{folder}/answers.db"], "name another"),
+        (["answers", "export", "--output-dir", "{folder}", "--to", "{folder}/no/x"], "x cannot be written"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(

@@ -219,6 +219,22 @@ def test_a_log_beside_the_papers_is_fine(run: Run, tmp_path: Path) -> None:
     assert run("--log-file", str(tmp_path / "papers" / "run.log"))[0] == 0
 
 
+def test_a_run_without_standard_output_does_its_work(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed before the start, as some schedulers do: the review is made, and the log file tells of it."""
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", None)
+        patch.setattr("sys.stderr", None)
+        log = tmp_path / "run.log"
+        code = pipeline_orchestrator.main(
+            ["--config", str(tmp_path / "pipeline_config.json"), "--log-file", str(log)]
+        )
+    assert code == 0
+    assert "Pipeline Complete!" in log.read_text(encoding="utf-8")
+    assert checkpoint_of(tmp_path)["status"] == "completed"
+
+
 @pytest.mark.parametrize("option", ["--config", "--log-file"])
 def test_an_option_without_its_value_is_told(run: Run, option: str) -> None:
     code, said = run(option, "")

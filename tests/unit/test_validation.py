@@ -248,5 +248,5 @@ def test_a_report_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:
 def test_the_verb_tells_a_mistake_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "score", str(tmp_path / "none.csv")]) == 2
     told = capsys.readouterr().err
-    assert "none.key.json cannot be read" in told
+    assert "none.csv cannot be read" in told
     assert told.count("\n") == 1
