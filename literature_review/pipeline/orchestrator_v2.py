@@ -1114,10 +1114,14 @@ class _WriterLock:
 
     def release(self) -> None:
         """Remove the file, then let go: whoever locked it meanwhile sees that it has no name any more."""
-        if os.name == "nt":  # an open file cannot be removed there
+        try:
+            if os.name == "nt":  # an open file cannot be removed there
+                self.forget()
+                _remove(self.path)
+            elif self._descriptor >= 0:
+                _remove(self.path)
+        finally:
             self.forget()
-        _remove(self.path)
-        self.forget()
 
     def forget(self) -> None:
         """Close the descriptor without releasing what a parent process holds through it."""
@@ -1206,22 +1210,27 @@ class _Files:
         _flush_folder(self.path)
 
     def close(self) -> None:
-        """Close what is open, note what is on disk, and release the lock."""
-        lock = self.forget()
-        if lock is not None:
+        """Close what is open, note what is on disk, and release the lock; after an interrupt it can be called again."""
+        self._close_journals()
+        if self._lock is not None:
             try:
                 self.based_on = _read_files(self.path)[2]
-            finally:
-                lock.release()
+            except OSError:
+                self.based_on = None
+            self._lock.release()
+            self._lock = None
 
     def forget(self) -> _WriterLock | None:
         """Close the journals, and leave the files as they are; the lock, which is the caller's now."""
+        self._close_journals()
+        lock, self._lock = self._lock, None
+        return lock
+
+    def _close_journals(self) -> None:
         journals, self.journal, self.retired = [*self.retired, self.journal], None, []
         for journal in journals:
             if journal is not None:
                 journal.close()
-        lock, self._lock = self._lock, None
-        return lock
 
 
 _WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this process
@@ -1421,7 +1430,7 @@ class CheckpointManagerV2:
         the checkpoint again.
         """
         with _WRITERS_LOCK:
-            if self._files.journal is None:
+            if _WRITERS.get(self._path) is not self:
                 return
             self._closing.set()
             thread = self._fold_thread
@@ -1429,10 +1438,15 @@ class CheckpointManagerV2:
                 thread.join()
             try:
                 self._fold(final=True)
-            finally:
-                _WRITERS.pop(self._path, None)
+            finally:  # last of all it is no writer any more: an interrupted close can be taken up again
+                try:
+                    with self._folding, self._io:  # if the fold was cut short, others are still appending
+                        self._files.close()
+                except OSError:
+                    _WRITERS.pop(self._path, None)
+                    raise
                 atexit.unregister(self.close)
-                self._files.close()
+                _WRITERS.pop(self._path, None)
 
     def __enter__(self) -> CheckpointManagerV2:
         return self
@@ -1552,12 +1566,12 @@ class CheckpointManagerV2:
             former = _WRITERS.get(self._path)
             if self._superseded:
                 raise CheckpointSupersededError(f"a later manager in this process writes {self._path} now")
-            if former is self:  # another thread has been quicker
+            if former is self and former._files.journal is not None:  # another thread has been quicker
                 return
-            if former is not None:
+            if former is not None:  # this manager itself, if its close was interrupted
                 former.close()
             self._files.open(self._state, self._loaded, self._now())
-            if former is not None:
+            if former is not None and former is not self:
                 former._superseded = True
             if not self._loaded:
                 self._folded = -1  # no JSON file yet

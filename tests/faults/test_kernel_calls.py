@@ -63,7 +63,7 @@ def crashed_run(file: Path) -> None:
 
 
 @unfolded
-@pytest.mark.parametrize(("for_good", "code"), [(False, errno.EIO)], ids=["once"])
+@pytest.mark.parametrize(("for_good", "code"), [(False, errno.EIO), (True, errno.ENOSPC)], ids=["once", "for good"])
 def test_whichever_call_fails_nothing_acknowledged_is_lost_and_the_next_success_has_all(
     in_memory: Path, for_good: bool, code: int
 ) -> None:
@@ -89,6 +89,33 @@ def test_whichever_call_fails_nothing_acknowledged_is_lost_and_the_next_success_
             break
         number += 1
     assert number > 20
+
+
+@unfolded
+def test_a_close_that_fails_in_any_call_leaves_all_readable_and_no_lock(in_memory: Path) -> None:
+    number = 0
+    while True:
+        file = in_memory / str(number) / "c.json"
+        checkpoint = CheckpointManagerV2(file)
+        checkpoint.update_paper_status("a", "completed")
+        with pytest.MonkeyPatch.context() as patch:
+            store = FailingStore(patch)
+            store.fails, store.for_good = number, True
+            try:
+                checkpoint.close()
+                failed = False
+            except OSError:
+                failed = True
+        assert papers_in(file) == {"a"}
+        other = CheckpointManagerV2(file)
+        assert other.load()
+        other.update_paper_status("b", "completed")
+        other.close()
+        assert papers_in(file) == {"a", "b"}
+        if not failed:
+            break
+        number += 1
+    assert number > 2
 
 
 @pytest.mark.parametrize("number", range(0, 40, 3))

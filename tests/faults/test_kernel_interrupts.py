@@ -73,7 +73,7 @@ def ends(thread: threading.Thread) -> bool:
 
 @pytest.mark.usefixtures("unfolded")
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "while others update"])
-@pytest.mark.parametrize("closing", [False], ids=["update and fold"])
+@pytest.mark.parametrize("closing", [False, True], ids=["update and fold", "close"])
 def test_at_every_line_of_the_checkpoint(
     in_memory: Path, others: bool, closing: bool, long: bool
 ) -> None:

@@ -1,4 +1,4 @@
-"""Functions that exit, recurse or never return; a holder that dies."""
+"""Ctrl-C and SIGTERM in every phase of a batch; functions that exit, recurse or never return; a holder that dies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,93 @@ import pytest
 
 from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2, ParallelPipelineCoordinator
 
+from .kernel_store import CALLS
 from .kernel_tasks import process
 
 pytestmark = pytest.mark.fault
 ROOT = Path(__file__).resolve().parents[2]
+PAPERS = [f"paper_{number}.pdf" for number in range(8)]
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGTERM outside a batch is an interrupt here, not the end of the tests."""
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, former)
+
+
+class SignalAt:
+    """Sends a signal to this process at its n-th event: a call of the store, a paper begun, a paper read."""
+
+    def __init__(self, number: int, which: int) -> None:
+        self.number, self.which = number, which
+        self.events = 0
+        self.lock = threading.Lock()
+
+    def event(self) -> None:
+        with self.lock:
+            number, self.events = self.events, self.events + 1
+        if number == self.number:
+            os.kill(os.getpid(), self.which)
+
+    def patch_store(self, patch: pytest.MonkeyPatch) -> None:
+        for name in CALLS:
+            patch.setattr(os, name, self._announced(getattr(os, name)))
+
+    def _announced(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **options: Any) -> Any:
+            self.event()
+            return real(*arguments, **options)
+
+        return called
+
+    def papers(self) -> Iterator[str]:
+        for paper in PAPERS:
+            self.event()
+            yield paper
+
+    def process(self, paper: str) -> dict[str, Any]:
+        self.event()
+        return {"status": "success", "stages_completed": ["worked"]}
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_any_phase_keeps_what_was_finished_and_the_rest_resumes(in_memory: Path, which: int) -> None:
+    """At every event in turn: reading, starting, working, writing, flushing, folding, closing."""
+    interrupted, number = 0, 0
+    while True:
+        file = in_memory / str(number) / "c.json"
+        source = SignalAt(number, which)
+        finished: list[str] = []
+        checkpoint = CheckpointManagerV2(file)
+        coordinator = ParallelPipelineCoordinator(2, checkpoint_manager=checkpoint, grace=2.0)
+        with pytest.MonkeyPatch.context() as patch:
+            source.patch_store(patch)
+            try:
+                for result in coordinator.iter_papers_parallel(source.papers(), source.process):
+                    finished.append(result["paper"])
+                checkpoint.close()
+            except KeyboardInterrupt:
+                interrupted += 1
+        checkpoint.close()
+        again = CheckpointManagerV2(file)
+        assert again.load() or not finished
+        done = {paper for paper in PAPERS if again.stage_of(paper) == "completed"}
+        assert set(finished) <= done
+        resumed = ParallelPipelineCoordinator(2, checkpoint_manager=again)
+        results = resumed.process_papers_parallel(PAPERS, lambda paper: {"status": "success"})
+        statuses = {result["paper"]: result["status"] for result in results}
+        assert statuses == {paper: "skipped" if paper in done else "success" for paper in PAPERS}
+        again.save()  # the interrupted close may have left its journal: whoever writes next tidies up
+        again.close()
+        assert [path.name for path in file.parent.iterdir()] == ["c.json"]
+        if source.events <= number:
+            break
+        number += 1
+    assert number > 30
+    assert interrupted > 15
 
 
 def exits(paper: str) -> dict[str, Any]:
