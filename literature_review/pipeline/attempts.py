@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from literature_review.errors import BudgetSpentError, OutageError, PaperError, StoreError
+from literature_review.errors import BudgetSpentError, OutageError, PaperError, ReviewError, StoreError
 from literature_review.models import StageResult
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
 from literature_review.pipeline.policy import run_with_deadline
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, StageContext
+
+
+class StageFailedError(ReviewError):
+    """A stage raised what nobody foresaw, or tried to end the program; that is the cause."""
 
 
 class StageRunner:
@@ -59,7 +63,7 @@ class StageRunner:
             settings=self._settings,
             **given,
         )
-        return _checked(stage, run_with_deadline(lambda: stage.run(context), deadline, what, state.signals.is_asked))
+        return _checked(stage, run_with_deadline(lambda: _run(stage, context), deadline, what, state.signals.is_asked))
 
     def _on_retry(
         self,
@@ -75,6 +79,15 @@ class StageRunner:
         if paper_id is not None:
             self._state.checkpoint.increment_retries(paper_id)
         self._state.log.warning(f"{what}: attempt {attempt} failed ({explain(error)}); again in {delay:.1f} s")
+
+
+def _run(stage: LoadedStage, context: StageContext) -> object:
+    """What the stage returns. One that exits ends itself alone: neither the program nor, unseen, its paper's way."""
+    try:
+        return stage.run(context)
+    except (SystemExit, GeneratorExit) as error:
+        what = f"the stage {stage.name} ({stage.spec.module}) ended with {error!r} and without a StageResult"
+        raise StageFailedError(what) from error
 
 
 class _WorthAnother:

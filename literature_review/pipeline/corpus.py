@@ -15,7 +15,7 @@ from literature_review.models import (
     ScreeningDecision,
     StageResult,
 )
-from literature_review.pipeline.attempts import StageRunner, explain
+from literature_review.pipeline.attempts import StageFailedError, StageRunner, explain
 from literature_review.pipeline.parts import PapersFound
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
@@ -23,10 +23,6 @@ from literature_review.pipeline.work import Outcome, PaperWork
 from literature_review.ports import StoredResult
 
 ALL_PAPERS = ""  # the store keeps the results of these stages under this name; no paper has it
-
-
-class StageFailedError(ReviewError):
-    """A stage over all papers raised something of its own; it is the cause."""
 
 
 class CorpusStages:
@@ -62,9 +58,9 @@ class CorpusStages:
                 reports=parts.reports,
                 ignored=tuple(self._found.ignored),
             )
+            now = datetime.now().isoformat(timespec="microseconds")
+            parts.store.put_result(ALL_PAPERS, stage.name, StoredResult({}, result, finished_at=now))
         self.results[stage.name] = result
-        now = datetime.now().isoformat(timespec="microseconds")
-        parts.store.put_result(ALL_PAPERS, stage.name, StoredResult({}, result, finished_at=now))
         return {stage.name: result.reason or "nothing to do"} if result.status == "skipped" else {}
 
     @contextmanager

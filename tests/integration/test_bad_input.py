@@ -245,6 +245,9 @@ def test_an_option_without_its_value_is_told(run: Run, option: str) -> None:
 STAGES = {
     "raising": "def run(context):\n    raise ValueError('this stage is broken')\n",
     "of_no_use": "def run(context):\n    return 42\n",
+    "exiting": "import sys\ndef run(context):\n    sys.exit(0)\n",
+    "unplain": "from literature_review.models import StageResult\n"
+    "def run(context):\n    return StageResult('completed', record={'odd': {1, 2}})\n",
 }
 
 
@@ -262,11 +265,15 @@ def test_a_stage_of_ones_own_that_fails_is_named(
     assert code == 1
     assert f"stage_{module}" in said or per_paper
     assert "Papers: 3" in said
+    assert "Pipeline Complete!" not in said
     data = checkpoint_of(tmp_path)
+    if per_paper:
+        assert sum("Failed: trial_" in line for line in said.splitlines()) == 3
+        assert data["stats"]["failed_papers"] == 3
     if not per_paper:
         assert data["status"] == "failed"
         assert data["stages"]["mine"]["status"] == "failed"
-        assert "Traceback" in (tmp_path / "run.log").read_text(encoding="utf-8")
+        assert module == "exiting" or "Traceback" in (tmp_path / "run.log").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "gap_analysis_report.json").exists()
 
 
