@@ -4,9 +4,9 @@
                    -> where the same figures or words stand again (abstract, results, conclusion, a table's rows)
                    -> the judge's verdict on each; the likeliest that would be approved is proposed
 
-It wins little, and says so: the first look has weighed the same passages. On held-out texts (`benchmarks/judging.py`)
-522 questions to trials gained two approved claims, one of them marked by a doctor, and 1,044 phantom questions gained
-none; the contracts gained eight where the requirement is mentioned, four of them marked, and four where it is not.
+It wins next to nothing, and says so: the first look has weighed the same passages. On held-out texts
+(`benchmarks/judging.py`) 522 questions to trials gained no approved claim and 1,044 phantom questions one, wrongly; the
+contracts gained eight where the requirement is mentioned, five of them marked, and five where it is not.
 """
 
 from __future__ import annotations
