@@ -79,7 +79,7 @@ def test_at_every_line_of_the_checkpoint(
 ) -> None:
     """What was acknowledged is there, the statistics agree, another thread's update and one's own next go through.
 
-    At every eighth line in the suite.
+    At every sixteenth line in the suite.
     """
 
     def interrupted(interrupt: Interrupt) -> bool:
@@ -128,7 +128,7 @@ def test_at_every_line_of_the_checkpoint(
         assert os.listdir(file.parent) == ["c.json"], interrupt.struck
         return bool(interrupt.struck)
 
-    assert len(at_every_line(interrupted, 1 if long else 8)) > 10
+    assert len(at_every_line(interrupted, 1 if long else 16)) > 4
 
 
 def test_at_every_line_of_a_wait_for_tokens() -> None:

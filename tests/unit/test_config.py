@@ -684,7 +684,7 @@ def mistakes(load: Callable[[], Config]) -> tuple[str, ...]:
     return ()
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(_like_a_configuration(configurations), st.none() | _like_a_configuration(json_values))
 def test_no_data_raises_anything_but_a_configuration_error(data: Any, overrides: Any) -> None:
     """And each line is one line, of characters that any stream can take."""
@@ -694,7 +694,7 @@ def test_no_data_raises_anything_but_a_configuration_error(data: Any, overrides:
         line.encode()
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.binary(max_size=60) | configurations.map(lambda value: json.dumps(value).encode()))
 def test_no_file_raises_anything_but_a_configuration_error(tmp_path_factory: Any, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"

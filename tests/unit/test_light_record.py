@@ -122,6 +122,7 @@ def test_a_dry_run_imports_neither_dataclasses_nor_what_only_a_run_needs(tmp_pat
         " 'literature_review.models', 'literature_review.pipeline.review_run', 'literature_review.reviewers.judge');"
         "print('heavy:', *[m for m in heavy if m in sys.modules])"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "checkpoint.json")]
+    nothing_yet = str(tmp_path / "out")  # what an earlier run left would be looked into, with sqlite3
+    command = [sys.executable, "-c", code, str(tmp_path / "checkpoint.json"), "--output-dir", nothing_yet]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1].strip() == "heavy:"
