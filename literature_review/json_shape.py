@@ -9,6 +9,7 @@ for a wrong value, whatever it is. `read` gives what the shape says, or its defa
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,16 +42,16 @@ class _Required:
 REQUIRED = _Required()
 
 
-class Shape:
+class Shape(ABC):
     """The promise of all shapes. `word`: what is wanted, in words; `default`: what stands for a missing key."""
 
     word = "a value"
     default: Any = REQUIRED
     nullable = False
 
+    @abstractmethod
     def read(self, value: object, place: str, problems: Problems) -> Any:
         """The value as the program uses it; `place` names it in a mistake's line."""
-        raise NotImplementedError
 
     def missing(self, place: str, problems: Problems) -> Any:
         """What stands for a key that is not there. Notes a mistake where the key is required."""

@@ -1669,8 +1669,7 @@ class _ProcessWorker:
             self._pipe.send_bytes(self._payload)
             refusal = self._pipe.recv_bytes().decode()
         except (EOFError, OSError):
-            self._process.join()
-            refusal = f"it ended while starting, exit code {self._process.exitcode}"
+            refusal = f"it ended while starting, exit code {_exit_code(self._process)}"
         if refusal:
             raise RuntimeError(f"a worker process cannot be used: {refusal}")
 
@@ -1703,8 +1702,7 @@ class _ProcessWorker:
             self._pipe.send_bytes(data)
             return bytes(self._pipe.recv_bytes())
         except (EOFError, OSError):
-            self._process.join(1.0)
-            self._code, self._process = self._process.exitcode, None
+            self._code, self._process = _exit_code(self._process), None
             self._pipe.close()
             return None
 
@@ -1719,6 +1717,17 @@ class _ProcessWorker:
             process.join(2.0)
             if process.exitcode is None:
                 process.kill()
+
+
+def _exit_code(process: Any) -> int | None:
+    """How a process ended; None if it runs on. Whichever thread looks first reaps it (to start another is to look at
+    all), and to the rest it has no code until that one has noted it."""
+    process.join(1.0)
+    for _ in range(100):
+        if process.exitcode is not None:
+            break
+        time.sleep(0.01)
+    return process.exitcode  # type: ignore[no-any-return]
 
 
 def _serve_papers(pipe: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing.process
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,20 @@ def test_every_kind_of_trouble_in_a_worker_touches_no_other_paper(tmp_path: Path
     assert "unpickled" in by_name["explosive"]["error"]
     for paper, result in zip(papers, results, strict=True):
         assert result["paper"] is paper or result["paper"] == paper
+
+
+def test_how_a_worker_died_is_told_whichever_thread_reaps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """multiprocessing gives a process no exit code while another thread is about to note it."""
+    exit_code = multiprocessing.process.BaseProcess.exitcode
+    looks: Counter[Any] = Counter()
+
+    def noted_late(worker: Any) -> Any:
+        looks[worker] += 1
+        return None if looks[worker] < 3 else exit_code.fget(worker)  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "exitcode", property(noted_late))
+    (result,) = run(["die"])
+    assert "exit code 7" in result["error"]
 
 
 def test_a_fault_that_every_paper_would_meet_stops_a_batch_in_processes_too() -> None:
