@@ -15,7 +15,7 @@ The way of an update of the checkpoint:
       |  the paper's new record is encoded once, as one line of JSON          [_mutex]
       v
     dirty lines, by paper           all updates that wait for the disk
-      |  one thread leads: it takes every dirty line as one batch             [_io]
+      |  one thread leads, for all that wait: every dirty line, as one batch  [_io]
       v
     <file>.journal-<n>              append, fdatasync: all of the batch return
       |  about once a second, in a thread of its own                          [_folding]
@@ -23,8 +23,9 @@ The way of an update of the checkpoint:
     <file>                          all lines joined, written beside, flushed, renamed
 
 Locks, always taken in this order: `_WRITERS_LOCK` (who writes which file in this process), `_folding` (one fold at a
-time), `_io` (the journal: one append or change of journal at a time), `_mutex` (the state in memory, the dirty lines,
-the queue of waiters; held for microseconds, by a fold for milliseconds).
+time), `_io` (the journal: one append or change of journal at a time), `_mutex` (the state in memory and the dirty
+lines; held for microseconds, by a fold for milliseconds). The threads that wait for a flush queue behind a lock of
+`_GroupCommit`, under which no other is taken.
 
 What survives what: an update that returned survives kill -9 and loss of power. One under way may or may not; it never
 damages another. A journal is dropped only after a JSON file that holds all of it has been flushed, renamed into place,
@@ -322,7 +323,7 @@ _NEVER = float("inf")
 _SLACK = 1e-9  # tokens: what rounding may take from a bucket that is full enough
 
 
-class _Turn:
+class _Place:
     """A place in the queue of a quota manager."""
 
     __slots__ = ("cancel", "due", "tokens", "wake")
@@ -361,7 +362,7 @@ class SimpleQuotaManager:
         self.throttle_count = 0
         self._clock, self._sleep, self._filled_at = clock, sleep, clock()
         self._lock = allocate_lock()  # guards everything that changes
-        self._queue: deque[_Turn] = deque()
+        self._queue: deque[_Place] = deque()
 
     def consume(
         self, tokens: float = 1, wait: bool = True, timeout: float | None = None, cancel: threading.Event | None = None
@@ -375,16 +376,20 @@ class SimpleQuotaManager:
         """
         if not 0 < tokens <= self._capacity:
             raise ValueError(f"tokens must be above 0 and at most {self._capacity:g}, not {tokens!r}")
-        turn: _Turn | None = None
+        turn: _Place | None = None
         try:
             with self._lock:
-                now = self._refill()
+                now = self._clock()
+                if now > self._filled_at:  # as _refill does, in the way of every grant: a call less
+                    full = self.allowance + (now - self._filled_at) * self._fill
+                    self.allowance = full if full < self._capacity else self._capacity
+                    self._filled_at = now
                 if not self._queue and self.allowance + _SLACK >= tokens:
                     self.allowance -= tokens
                     self.consumed_count += tokens
                     return True
                 self.throttle_count += 1
-                turn = _Turn(tokens, cancel)
+                turn = _Place(tokens, cancel)
                 self._queue.append(turn)
                 delay = self._seconds_to(turn)
                 if not wait or (timeout is not None and not delay <= timeout) or (cancel and cancel.is_set()):
@@ -415,7 +420,7 @@ class SimpleQuotaManager:
             self._filled_at = now
         return now
 
-    def _seconds_to(self, turn: _Turn) -> float:
+    def _seconds_to(self, turn: _Place) -> float:
         """Until there are tokens for the turn and all before it."""
         tokens = -self.allowance
         for other in self._queue:
@@ -424,7 +429,7 @@ class SimpleQuotaManager:
                 break
         return tokens / self._fill
 
-    def _wait_for(self, turn: _Turn, deadline: float) -> bool:
+    def _wait_for(self, turn: _Place, deadline: float) -> bool:
         """Sleep until the turn comes, is cancelled, or comes too late."""
         pause = self._sleep or (partial(turn.wake.acquire, True) if turn.cancel is None else turn.cancel.wait)
         while True:
@@ -442,7 +447,7 @@ class SimpleQuotaManager:
                 turn.due = now + seconds
             pause(min(seconds, max(deadline - now, 1e-6), threading.TIMEOUT_MAX))
 
-    def _leave(self, turn: _Turn, now: float) -> None:
+    def _leave(self, turn: _Place, now: float) -> None:
         """Take a turn out of the queue; wake who is first now if it would sleep past its time, since somebody before
         it gave up. The lock is held."""
         if turn in self._queue:
@@ -601,9 +606,21 @@ _RECORD_KEYS = ("stage", "stages", "retries", "started_at", "completed_at", "las
 _NO_ERRORS: list[Record] = []
 _ERRORS_KEPT = 10
 _MESSAGE_LIMIT = 2_000  # characters of an error that are kept
+_MOMENT = 1e-4  # seconds that a batch waits for those of the last one; about what a flush takes
 _DEEPEST = 100  # levels of nesting that are written
-_encode = json.JSONEncoder(allow_nan=False).encode
 _quoted = json.encoder.encode_basestring_ascii  # of a text alone, and quicker
+
+
+def _encoder() -> Callable[[Any], str]:
+    """JSON of a value, strict. Where `JSONEncoder.encode` makes its encoder in C anew at each call, this makes one."""
+    plain, make = json.JSONEncoder(allow_nan=False), getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    pieces = make(None, plain.default, _quoted, None, ": ", ", ", False, False, False)
+    return lambda value: "".join(pieces(value, 0))
+
+
+_encode = _encoder()
 
 
 def _text(value: object) -> str:
@@ -1233,6 +1250,84 @@ class _Files:
                 journal.close()
 
 
+class _Turn:
+    """A thread that waits until its update is on disk, or until it is to lead."""
+
+    __slots__ = ("failure", "leads", "ticket", "wake")
+
+    def __init__(self, ticket: int, leads: bool) -> None:
+        self.ticket, self.leads, self.wake = ticket, leads, allocate_lock()
+        self.failure: BaseException | None = None
+        self.wake.acquire()
+
+
+class _GroupCommit:
+    """Threads that share a flush: one leads and writes for all, the others sleep, each on a lock of its own.
+
+    Who was in the last batch is about to come again, so the leader waits a moment until as many are there: without
+    that, half of them would always just miss the flush of the other half.
+    """
+
+    def __init__(self, make_durable: Callable[[int], object], durable: Callable[[], int]) -> None:
+        """`make_durable(ticket)` has all updates up to one on disk; `durable()` tells up to which they are."""
+        self._make_durable, self._durable = make_durable, durable
+        self._lock = allocate_lock()  # guards what follows
+        self._led = False
+        self._waiting: list[_Turn] = []
+        self._company = 0  # so many waited for the last batch, or came too late for it
+        self._gathering = allocate_lock()  # released when as many are there
+
+    def wait_for(self, ticket: int) -> None:
+        """Return when the update is on disk; raise what went wrong with its batch."""
+        with self._lock:
+            if self._durable() >= ticket:
+                return
+            turn = _Turn(ticket, leads=not self._led)
+            self._led = True
+            if not turn.leads:
+                self._waiting.append(turn)
+                if len(self._waiting) == self._company and self._gathering.locked():
+                    self._gathering.release()
+        failure: BaseException | None = None
+        try:
+            if not turn.leads:
+                turn.wake.acquire()
+            if turn.failure is not None:
+                raise turn.failure
+            if turn.leads:
+                self._gather()
+                self._make_durable(ticket)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            if turn.leads or failure is not None:
+                self._hand_on(turn, failure)
+
+    def _gather(self) -> None:
+        if len(self._waiting) < self._company:
+            self._gathering.acquire(False)
+            if len(self._waiting) < self._company:
+                self._gathering.acquire(True, _MOMENT)
+
+    def _hand_on(self, turn: _Turn, failure: BaseException | None) -> None:
+        """Wake those whose updates are on disk, or failed with the leader's; the first of the others leads."""
+        with self._lock:
+            if not turn.leads:  # an interrupt of this thread alone
+                self._waiting = [other for other in self._waiting if other is not turn]
+                return
+            failed = isinstance(failure, Exception)  # an interrupt is the leader's own
+            done = _NEVER if failed else self._durable()
+            woken = [other for other in self._waiting if other.ticket <= done]
+            late = [other for other in self._waiting if other.ticket > done]
+            self._company, self._led, self._waiting = len(self._waiting), bool(late), late[1:]
+            for other in late[:1]:
+                other.leads = True
+        for other in (*late[:1], *woken):
+            other.failure = failure if failed else None
+            other.wake.release()
+
+
 _WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this process
 _WRITERS_LOCK = threading.RLock()  # guards it, and who becomes or ceases to be a writer
 
@@ -1275,9 +1370,8 @@ class CheckpointManagerV2:
     def _make_locks(self) -> None:
         self._folding = threading.RLock()  # one fold at a time
         self._io = allocate_lock()  # the journal, and which file it is
-        self._mutex = allocate_lock()  # the state, the dirty lines, the counters, who leads
-        self._led = threading.Condition(self._mutex)  # the leader has done
-        self._leader: list[BaseException] | None = None  # a thread writes a batch for all; what went wrong with it
+        self._mutex = allocate_lock()  # the state, the dirty lines, the counters
+        self._group = _GroupCommit(self._make_durable, lambda: self._durable)
         self._fold_thread: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -1396,26 +1490,8 @@ class CheckpointManagerV2:
             return
         if get_ident() == threading.main_thread().ident:  # an interrupt can strike here: nobody depends on it
             self._make_durable(self._ticket)
-            return
-        with self._mutex:
-            ticket = self._ticket
-            while self._leader is not None and self._durable < ticket:
-                leader = self._leader
-                self._led.wait()
-                if leader:
-                    raise leader[0]
-            if self._durable >= ticket:
-                return
-            self._leader = failures = []
-        try:
-            self._make_durable(ticket)
-        except BaseException as error:
-            failures.append(error)
-            raise
-        finally:
-            with self._mutex:
-                self._leader = None
-                self._led.notify_all()
+        else:
+            self._group.wait_for(self._ticket)
 
     def save(self) -> None:
         """Bring the JSON file up to date now."""

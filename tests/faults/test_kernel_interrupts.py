@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import linecache
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,3 +170,101 @@ def test_at_every_line_of_a_retry_the_interrupt_comes_through() -> None:
         return bool(interrupt.struck)
 
     assert len(at_every_line(interrupted)) > 20
+
+
+class HeldFlush:
+    """The first flush of the journal waits until `let_go` is set; `begun` tells that it has been reached."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, then: type[BaseException] | None = None) -> None:
+        self.begun, self.let_go, self.then = threading.Event(), threading.Event(), then
+        self.flush = os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self)
+
+    def __call__(self, descriptor: int) -> None:
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.let_go.wait(10)
+            if self.then is not None:
+                raise self.then
+        self.flush(descriptor)
+
+
+class Update(threading.Thread):
+    """One update in a thread of its own, and what came of it."""
+
+    def __init__(self, checkpoint: CheckpointManagerV2, paper: str) -> None:
+        super().__init__(daemon=True)
+        self.checkpoint, self.paper, self.outcome = checkpoint, paper, "under way"
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.checkpoint.update_paper_status(self.paper, "completed")
+            self.outcome = "acknowledged"
+        except BaseException as error:
+            self.outcome = type(error).__name__
+
+    def queues(self) -> bool:
+        """Wait until it has made its update and sleeps for the flush."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            frame = sys._current_frames().get(self.ident or 0)
+            if frame is not None and frame.f_code.co_name == "wait_for" and self.checkpoint.stage_of(self.paper):
+                return True
+            time.sleep(0.001)
+        return False
+
+
+@pytest.fixture
+def open_checkpoint(tmp_path: Path) -> Iterator[CheckpointManagerV2]:
+    with CheckpointManagerV2(tmp_path / "c.json", fold_after=1e6) as checkpoint:
+        checkpoint.update_paper_status("first", "in_progress")
+        yield checkpoint
+
+
+def test_an_interrupt_of_the_thread_that_leads_a_batch_is_its_own_and_the_others_are_acknowledged(
+    open_checkpoint: CheckpointManagerV2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = HeldFlush(monkeypatch, then=KeyboardInterrupt)
+    leader = Update(open_checkpoint, "leader")
+    assert flush.begun.wait(10)
+    followers = [Update(open_checkpoint, f"follower {number}") for number in range(3)]
+    assert all(follower.queues() for follower in followers)
+    flush.let_go.set()
+    assert all(ends(update) for update in [leader, *followers])
+    assert leader.outcome == "KeyboardInterrupt"
+    assert {follower.outcome for follower in followers} == {"acknowledged"}
+    beside = CheckpointManagerV2(open_checkpoint.checkpoint_file)
+    assert beside.load()
+    assert all(beside.stage_of(follower.paper) == "completed" for follower in followers)
+
+
+def test_a_failed_flush_fails_every_update_that_waits_for_it(
+    open_checkpoint: CheckpointManagerV2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = HeldFlush(monkeypatch, then=OSError)
+    updates = [Update(open_checkpoint, "leader")]
+    assert flush.begun.wait(10)
+    updates += [Update(open_checkpoint, f"follower {number}") for number in range(3)]
+    assert all(update.queues() for update in updates[1:])
+    flush.let_go.set()
+    assert all(ends(update) for update in updates)
+    assert {update.outcome for update in updates} == {"OSError"}
+
+
+def test_a_thread_that_is_interrupted_as_it_is_to_lead_leaves_that_to_the_next(
+    open_checkpoint: CheckpointManagerV2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that is raised in another thread from outside strikes when that wakes."""
+    flush = HeldFlush(monkeypatch)
+    leader = Update(open_checkpoint, "leader")
+    assert flush.begun.wait(10)
+    late: list[Update] = []
+    for number in range(4):
+        late.append(Update(open_checkpoint, f"late {number}"))
+        assert late[-1].queues()
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(late[0].ident or 0), ctypes.py_object(KeyboardInterrupt))
+    flush.let_go.set()
+    assert all(ends(update) for update in [leader, *late])
+    assert late[0].outcome == "KeyboardInterrupt"
+    assert {update.outcome for update in [leader, *late[1:]]} == {"acknowledged"}
