@@ -3,11 +3,15 @@
 A parser, a main, one error boundary. All work is done by the package.
 """
 
-from __future__ import annotations
+import os
+import signal
+import sys
+
+if __name__ == "__main__":  # before the other imports: nothing is begun, and nobody needs their traceback
+    for _number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(_number, lambda *_: os._exit(130))
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +22,7 @@ from literature_review.pipeline.orchestrator_v2 import CheckpointError
 from literature_review.pipeline.parts import RunOptions
 from literature_review.pipeline.run import PipelineOrchestrator
 from literature_review.pipeline.runlog import RunLog, one_line
+from literature_review.pipeline.signals import StopSignals
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -66,13 +71,14 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
     """Run the command; returns its exit code. `only`: run this one stage (`python -m` of a stage's module)."""
     log = RunLog()
     try:
-        arguments = _parse(argv)
-        config = load_config(arguments.config, _overrides(arguments))
-        log = _open_log(config, arguments.log_file)
-        if arguments.enable_experimental:
-            log.warning("Experimental: papers are processed concurrently")
-        options = RunOptions(arguments.resume, arguments.resume_from, arguments.force, only)
-        return PipelineOrchestrator(config, options, log).run().exit_code
+        with StopSignals():
+            arguments = _parse(argv)
+            _check_current_folder()
+            config = load_config(arguments.config, _overrides(arguments))
+            log = _open_log(config, arguments.log_file)
+            _tell_options(log, config, arguments)
+            options = RunOptions(arguments.resume, arguments.resume_from, arguments.force, only)
+            return PipelineOrchestrator(config, options, log).run().exit_code
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else EXIT_USAGE
     except (ConfigError, ProtocolError) as error:
@@ -80,6 +86,7 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
     except (UsageError, CheckpointError, StoreError) as error:
         return _refuse(log, [str(error)])
     except KeyboardInterrupt:
+        log.warning("Interrupted; what was done is kept")
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001, the one boundary: a user gets a line, the log file the rest
         return _unexpected(log, error)
@@ -98,6 +105,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def _check_current_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError("the current folder is not there any more: change to one that is, and run again") from error
+
+
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     """The options that stand above the configuration."""
     names = ("papers", "protocol", "output_dir", "checkpoint_file", "max_workers")
@@ -107,6 +121,21 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.enable_experimental:
         given["parallel"] = True
     return given
+
+
+def _tell_options(log: RunLog, config: Config, arguments: argparse.Namespace) -> None:
+    """What the options mean for the run; to the log file also with what program and settings it is run."""
+    if arguments.enable_experimental:
+        log.warning("Experimental: papers are processed concurrently")
+    if arguments.max_workers is not None and not config.parallel:
+        log.warning("--max-workers changes nothing: papers run one after the other without --enable-experimental")
+    if log.is_detailed:
+        import json
+        import platform
+
+        python = f"Python {platform.python_version()} on {platform.system()}"
+        log.debug(f"literature-review-pipeline {__version__}, {python}, in {os.getcwd()}")
+        log.debug(f"Settings from {config.source or 'the defaults'} and the options: {json.dumps(config.to_json())}")
 
 
 def _open_log(config: Config, file: str | None) -> RunLog:

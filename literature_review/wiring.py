@@ -196,9 +196,11 @@ def _check_checkpoint(path: str) -> None:
 def _unusable(config: Config) -> list[str]:
     """Why what earlier runs left in the output folder could not be used; a dry run looks at all of it, a run at the
     heads of the databases."""
+    from literature_review.storage import schema
+
     thorough = config.dry_run
     looks: dict[str, Callable[[str], None]] = {
-        "review.db": lambda path: load("database", "sqlite")(path).check(thorough),
+        "review.db": lambda path: schema.check(path, thorough),
         config.version_history_path: lambda path: load("history", "file")(path).check(),
     }
     if config.llm.backend != "offline":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from literature_review.errors import BudgetSpentError, OutageError, PaperError, ReviewError, StoreError
@@ -10,6 +12,7 @@ from literature_review.models import StageResult
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
 from literature_review.pipeline.policy import run_with_deadline
 from literature_review.pipeline.run_state import RunState
+from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, StageContext
 
@@ -33,16 +36,17 @@ class StageRunner:
         policy = self._state.config.retry_policy
         limits = policy.for_stage(stage.name)
         what = f"{stage.name} of {paper_id}" if paper_id is not None else stage.name
-        return RetryHelper.retry_with_backoff(
-            lambda: self._attempt(stage, paper_id, what, fields),
-            attempts=limits.max_attempts if policy.enabled else 1,
-            base=1.0,
-            factor=limits.backoff_base,
-            max_delay=limits.backoff_max,
-            error_classifier=_WorthAnother,
-            on_retry=lambda attempt, error, delay: self._on_retry(stage, paper_id, what, attempt, error, delay),
-            cancel=self._state.cancelled,
-        )
+        with self._state.noting(what) if paper_id is not None else nullcontext():
+            return RetryHelper.retry_with_backoff(
+                lambda: self._attempt(stage, paper_id, what, fields),
+                attempts=limits.max_attempts if policy.enabled else 1,
+                base=1.0,
+                factor=limits.backoff_base,
+                max_delay=limits.backoff_max,
+                error_classifier=_WorthAnother,
+                on_retry=lambda attempt, error, delay: self._on_retry(stage, paper_id, what, attempt, error, delay),
+                cancel=self._state.cancelled,
+            )
 
     def _attempt(
         self, stage: LoadedStage, paper_id: str | None, what: str, fields: Mapping[str, Any]
@@ -63,7 +67,16 @@ class StageRunner:
             settings=self._settings,
             **given,
         )
-        return _checked(stage, run_with_deadline(lambda: _run(stage, context), deadline, what, state.signals.is_asked))
+        began = time.monotonic()
+        try:
+            result = run_with_deadline(lambda: _run(stage, context), deadline, what, state.signals.is_asked)
+            checked = _checked(stage, result, paper_id)
+        except Exception as error:  # only to tell where; it is raised again
+            if paper_id is not None:  # of a stage over all papers, who runs it tells
+                tell_where(state.log, what, error)
+            raise
+        state.log.debug(f"{what}: {checked.status} in {time.monotonic() - began:.3f} s")
+        return checked
 
     def _on_retry(
         self,
@@ -99,14 +112,29 @@ class _WorthAnother:
         return not stops_the_run and ErrorClassifier.should_retry(error)
 
 
-def _checked(stage: LoadedStage, result: object) -> StageResult:
+def _checked(stage: LoadedStage, result: object, paper_id: str | None) -> StageResult:
     if not isinstance(result, StageResult):
         raise TypeError(
             f"the stage {stage.name} ({stage.spec.module}) returned {type(result).__name__}, not a StageResult"
         )
     if result.status == "failed":
-        raise PaperError(result.reason or f"the stage {stage.name} says that it failed, without a reason")
+        reason = result.reason or "it says so, without a reason"
+        what = f"the stage {stage.name} ({stage.spec.module}) failed: {reason}"
+        if paper_id is None:
+            raise StageFailedError(what)
+        raise PaperError(result.reason or what)
     return result
+
+
+def tell_where(log: RunLog, what: str, error: Exception) -> None:
+    """For the log file: the traceback of what nobody foresaw, and a line for an error that speaks for itself."""
+    if isinstance(error, ReviewError) and not isinstance(error, StageFailedError):
+        log.debug(f"{what}: {type(error).__name__}: {error}")
+    elif log.is_detailed:
+        import traceback
+
+        told = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        log.debug(f"{what}:\n{told}")
 
 
 def error_type(error: BaseException) -> str:

@@ -13,6 +13,8 @@ from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage, Segment
 from literature_review.pipeline.work import Outcome, PaperWork
 
+GRACE = 5.0  # seconds that papers under way get to end when the run is told to stop
+
 
 class BatchStoppedError(ReviewError):
     """A fault that every paper would meet: the rest was not started, and the run can be resumed."""
@@ -37,9 +39,13 @@ class PaperBatch:
         return self._without_work(segment, candidates)
 
     def take_what_stands(self, papers: Iterable[PaperFile]) -> None:
-        """Learn of results that earlier runs left, without running or marking anything."""
+        """Learn of results that earlier runs left, without running anything; a new checkpoint gets their marks."""
         for paper in papers:
+            self._state.signals.check()
             self._work.plan(paper, len(self._stages) - 1)
+            outcome = self._outcome(paper)
+            if not outcome.kind and len(outcome.done) == len(self._stages):
+                self._mark_completed(paper)
 
     def _outcome(self, paper: PaperFile) -> Outcome:
         return self._work.outcomes.get(paper.id, Outcome())
@@ -87,6 +93,8 @@ class PaperBatch:
         self._state.log.warning(f"{paper.id}: {outcome.error}")
         if outcome.kind != "not_assessed":
             self._state.checkpoint.update_paper_status(paper.id, "failed", error=outcome.error)
+        elif self._state.checkpoint.get_paper_status(paper.id) is None:
+            self._state.checkpoint.update_paper_status(paper.id, "not_started")
 
     def _walk(self, segment: Segment, papers: dict[str, PaperFile], last: int) -> None:
         config = self._state.config
@@ -95,6 +103,7 @@ class PaperBatch:
             max_workers=config.max_workers if config.parallel else 1,
             checkpoint_manager=self._state.checkpoint if segment.closes_papers else None,
             cancel=self._state.cancelled,
+            grace=GRACE,
         )
         for name in papers:
             self._begin_anew(name)

@@ -61,7 +61,10 @@ def _nothing_to_resume(data: dict[str, Any], loaded: bool, options: RunOptions) 
         return "there is no checkpoint yet"
     if data.get("dry_run"):
         return "the checkpoint is that of a dry run"
-    if options.resume and data.get("status") == "completed" and not data["stats"]["failed_papers"]:
+    if options.resume_from is not None or options.only is not None:
+        return ""
+    stats = data["stats"]
+    if data.get("status") == "completed" and stats["completed_papers"] == stats["total_papers"]:
         return f"the run {data.get('run_id')} is complete"
     return ""
 

@@ -15,7 +15,7 @@ from literature_review.models import (
     ScreeningDecision,
     StageResult,
 )
-from literature_review.pipeline.attempts import StageFailedError, StageRunner, explain
+from literature_review.pipeline.attempts import StageFailedError, StageRunner, explain, tell_where
 from literature_review.pipeline.parts import PapersFound
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
@@ -68,12 +68,10 @@ class CorpusStages:
         """Says which stage it was that raised what nobody foresaw; where, stands in the log file."""
         try:
             yield
-        except (ReviewError, OSError):
+        except ReviewError:
             raise
         except Exception as error:
-            import traceback
-
-            self._state.log.debug("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+            tell_where(self._state.log, stage.name, error)
             what = f"the stage {stage.name} ({stage.spec.module}) failed: {explain(error)}"
             raise StageFailedError(f"{what}; --log-file FILE tells where it happened") from error
 

@@ -65,6 +65,7 @@ class DryRun:
             elif why:
                 self._log.warning(f"would fail alone: {paper.id}: {why}")
             else:
+                self._log.debug(f"{paper.id}: {paper.size:,} bytes, can be read")
                 readable.append(paper)
         return readable
 

@@ -18,7 +18,7 @@ from literature_review.config import Config
 from literature_review.errors import ReviewError, UsageError
 from literature_review.models import PaperFile, RunResult
 from literature_review.pipeline.attempts import explain
-from literature_review.pipeline.batch import PaperBatch, some
+from literature_review.pipeline.batch import GRACE, PaperBatch, some
 from literature_review.pipeline.begin import begin_run, redo_of
 from literature_review.pipeline.corpus import CorpusStages
 from literature_review.pipeline.orchestrator_v2 import CheckpointError
@@ -53,6 +53,7 @@ class ReviewRun:
 
     def run(self) -> RunResult:
         status = "failed"
+        self._state.signals.begin(self._tell_stopping)
         try:
             with self._state.checkpoint:
                 try:
@@ -83,6 +84,13 @@ class ReviewRun:
         except (ReviewError, OSError) as error:
             self._log.error(self._log.redact(explain(error)))
             return "failed"
+
+    def _tell_stopping(self) -> None:
+        """At once, when Ctrl-C or SIGTERM comes: what is under way may take its time to end."""
+        with self._state.lock:
+            names = sorted(self._state.under_way)
+        waiting = f", and what is under way has {GRACE:.0f} s to end: {some(names)}" if names else ""
+        self._log.warning(f"Stopping: nothing new is begun{waiting}. A second Ctrl-C ends at once")
 
     def _prepare(self) -> None:
         state = self._state

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from literature_review.config import Config
@@ -29,7 +30,19 @@ class RunState:
     spent_before: Mapping[str, float | None] = field(default_factory=dict)  # what the ledger held then
     lock: threading.Lock = field(default_factory=threading.Lock)  # guards all below
     retries: dict[str, int] = field(default_factory=dict)  # stage -> attempts beyond the first
+    under_way: list[str] = field(default_factory=list)  # stages of papers: "judge of a.pdf"
     fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget
+
+    @contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """Within it, `what` is under way."""
+        with self.lock:
+            self.under_way.append(what)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.under_way.remove(what)
 
     def stop_for(self, error: BaseException) -> None:
         """Nothing new starts; the first error of its kind is kept."""

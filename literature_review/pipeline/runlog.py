@@ -46,6 +46,11 @@ class RunLog:
         )
         self.status_line: StatusLine | None = None
 
+    @property
+    def is_detailed(self) -> bool:
+        """True where debug lines are seen at all: what costs time to say need not be said elsewhere."""
+        return self._file is not None or self._lowest <= LEVELS["DEBUG"]
+
     def hide_secrets(self, secrets: Iterable[str]) -> None:
         """Further texts that are never to be written."""
         self._secrets += tuple(secret for secret in secrets if len(secret) >= 4)
@@ -77,8 +82,9 @@ class RunLog:
             self._file = None
 
     def _write(self, level: str, text: str) -> None:
-        shown = one_line(self.redact(text)) if level != "DEBUG" else self.redact(text)
-        line = f"[{datetime.now():%Y-%m-%d %H:%M:%S}] [{level}] {shown}\n"
+        texts = text.rstrip("\n").split("\n") if level == "DEBUG" else [text]  # a traceback has several lines
+        head = f"[{datetime.now():%Y-%m-%d %H:%M:%S}] [{level}] "
+        line = "".join(f"{head}{one_line(self.redact(each))}\n" for each in texts)
         with self._lock:
             if LEVELS[level] >= self._lowest:
                 if self.status_line is not None:

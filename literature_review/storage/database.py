@@ -72,7 +72,7 @@ class Database:
         warn: Callable[[str], None] = lambda text: None,
         now: Callable[[], str] = _local_time,
     ) -> None:
-        schema = Schema(versions.APPLICATION_ID, versions.migrations, "what it held will be made again")
+        schema = Schema(versions.APPLICATION_ID, versions.migrations, versions.IF_MOVED_AWAY)
         self._file = SqliteFile(path, schema, busy_seconds, warn)
         self._now = now
 

@@ -18,11 +18,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from literature_review.errors import StoreError
 from literature_review.files import make_folder, write_atomically
-from literature_review.models import PaperReview
+
+if TYPE_CHECKING:  # a dry run looks at the file, and no review is in it
+    from literature_review.models import PaperReview
 
 FORMAT = "2.0.0"
 _NEWEST = (2, 0)

@@ -124,10 +124,57 @@ def test_a_dry_runs_checkpoint_has_one_paper_a_line_and_loads(tmp_path: Path) ->
     }  # fmt: skip
 
 
-def test_the_log_file_gets_debug_detail(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--dry-run", "--force"])
+def test_the_log_file_gets_debug_detail(option: str, tmp_path: Path) -> None:
+    """Everything that is shown, and beyond it versions, settings and each paper, every line in the log's form."""
     make_review(tmp_path)
-    assert command("--log-file", "debug.log", "--dry-run", cwd=tmp_path).returncode == 0
-    assert "DRY-RUN MODE ENABLED" in (tmp_path / "debug.log").read_text(encoding="utf-8")
+    run = command("--log-file", "debug.log", option, cwd=tmp_path)
+    assert run.returncode == 0
+    lines = (tmp_path / "debug.log").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if "] [DEBUG] " not in line] == run.stdout.splitlines()
+    assert all(re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[[A-Z]+\] ", line) for line in lines)
+    detail = [line for line in lines if "] [DEBUG] " in line]
+    for told in ("2.0.0, Python 3.", '"stage_timeout": 7200', "trial_001.txt"):
+        assert any(told in line for line in detail), told
+    assert "DEBUG" not in run.stdout
+
+
+def test_the_log_file_gets_the_traceback_of_a_stage_in_the_logs_form(tmp_path: Path) -> None:
+    (tmp_path / "raising.py").write_text("def run(context):\n    raise ValueError('first\\nsecond')\n")
+    make_review(tmp_path, stages=[{"name": "own", "module": "raising", "after": "judge"}])
+    assert command("--log-file", "debug.log", cwd=tmp_path).returncode == 1
+    lines = (tmp_path / "debug.log").read_text(encoding="utf-8").splitlines()
+    assert any(line.endswith("[DEBUG] Traceback (most recent call last):") for line in lines)
+    assert any("raising.py" in line for line in lines)
+    assert all(re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[[A-Z]+\] ", line) for line in lines)
+
+
+def test_a_corpus_stage_that_says_it_failed_is_named(tmp_path: Path) -> None:
+    code = "from literature_review.models import StageResult\n"
+    (tmp_path / "saying_no.py").write_text(f"{code}def run(context):\n    return StageResult('failed', reason='no')\n")
+    make_review(tmp_path, stages=[{"name": "own", "module": "saying_no", "per_paper": False, "after": "sync"}])
+    run = command(cwd=tmp_path)
+    assert run.returncode == 1
+    assert "[ERROR] the stage own (saying_no) failed: no\n" in run.stdout
+
+
+def test_max_workers_without_concurrency_is_said_to_change_nothing(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    assert "[WARNING] --max-workers changes nothing" in command("--max-workers", "2", "--dry-run", cwd=tmp_path).stdout
+    both = command("--max-workers", "2", "--enable-experimental", "--dry-run", cwd=tmp_path)
+    assert "changes nothing" not in both.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is in use")
+@pytest.mark.parametrize("options", ["", "--dry-run", "--log-file run.log"])
+def test_a_current_folder_that_was_deleted_is_told(options: str, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"rmdir {gone}; exec {sys.executable} {ROOT / 'pipeline_orchestrator.py'} {options}"
+    run = subprocess.run(["sh", "-c", script], cwd=gone, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 2
+    assert "[ERROR] the current folder is not there any more" in run.stdout
+    assert "unexpected" not in run.stdout + run.stderr
 
 
 def test_experimental_is_said_to_be_so_and_gives_the_same_report(tmp_path: Path) -> None:

@@ -117,6 +117,39 @@ def test_resume_from_the_gap_analysis_runs_it_alone(tmp_path: Path) -> None:
     assert report_of(tmp_path) == report
 
 
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("checkpoint", ["kept", "lost"])
+def test_after_a_run_from_a_late_stage_the_checkpoint_still_knows_every_paper(
+    resume: bool, checkpoint: str, tmp_path: Path
+) -> None:
+    """`--resume` beside it changes nothing, and a checkpoint that was lost is made again from the store."""
+    make_review(tmp_path)
+    first, _ = run(tmp_path)
+    if checkpoint == "lost":
+        (tmp_path / "checkpoint.json").unlink()
+    result, said = run(tmp_path, RunOptions(resume=resume, resume_from="sync"))
+    assert result.exit_code == 0
+    assert ("Resuming run" in said) is (checkpoint == "kept")
+    data = checkpoint_of(tmp_path)
+    assert (data["run_id"] == first.run_id) is (checkpoint == "kept")
+    assert data["stats"]["completed_papers"] == data["stats"]["total_papers"] == 3
+    assert all(set(entry["stages"]) == {"journal_reviewer", "judge", "dra"} for entry in data["papers"].values())
+
+
+def test_a_run_from_a_late_stage_over_papers_never_seen_can_be_resumed(tmp_path: Path) -> None:
+    """They have not been assessed, which is told and exit code 1; --resume does all of them."""
+    make_review(tmp_path)
+    result, _ = run(tmp_path, RunOptions(resume_from="judge"))
+    assert result.exit_code == 1
+    assert checkpoint_of(tmp_path)["stats"] == {
+        "total_papers": 3, "completed_papers": 0, "failed_papers": 0, "retries": 0,
+    }  # fmt: skip
+    result, said = run(tmp_path, RunOptions(resume=True))
+    assert "Resuming run" in said
+    assert (result.exit_code, result.papers["reviewed"]) == (0, 3)
+    assert checkpoint_of(tmp_path)["stats"]["completed_papers"] == 3
+
+
 def test_a_paper_that_cannot_be_read_fails_alone_and_is_remembered(tmp_path: Path) -> None:
     make_review(tmp_path)
     (tmp_path / "papers" / "empty.txt").write_bytes(b"")

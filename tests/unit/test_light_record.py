@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import io
 import pickle
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 
 from literature_review.config import Config, LlmSettings, parse_config
 from literature_review.light_record import as_plain, made, record
+from literature_review.pipeline.run import PipelineOrchestrator
+from literature_review.pipeline.runlog import RunLog
 from literature_review.records import PaperFile, Question, Requirement, ReviewProtocol, SubRequirement
-from tests.review_samples import ROOT
+from tests.review_samples import ROOT, make_review
 
 pytestmark = pytest.mark.unit
 
@@ -114,15 +117,29 @@ def test_records_survive_pickle_and_copies(value: Any) -> None:
         assert type(again) is type(value)
 
 
-def test_a_dry_run_imports_neither_dataclasses_nor_what_only_a_run_needs(tmp_path: Path) -> None:
-    code = (
-        "import sys, pipeline_orchestrator; sys.argv[1:1] = ['--dry-run', '--checkpoint-file'];"
-        "assert pipeline_orchestrator.main() == 0;"
-        "heavy = ('dataclasses', 'inspect', 'sqlite3', 'csv', 'html', 'subprocess', 'shutil', 'concurrent.futures',"
-        " 'literature_review.models', 'literature_review.pipeline.review_run', 'literature_review.reviewers.judge');"
-        "print('heavy:', *[m for m in heavy if m in sys.modules])"
-    )
-    nothing_yet = str(tmp_path / "out")  # what an earlier run left would be looked into, with sqlite3
-    command = [sys.executable, "-c", code, str(tmp_path / "checkpoint.json"), "--output-dir", nothing_yet]
+HEAVY = (
+    "dataclasses", "inspect", "pathlib", "csv", "html", "subprocess", "shutil", "concurrent.futures", "zipfile",
+    "literature_review.models", "literature_review.ports", "literature_review.storage.database",
+    "literature_review.pipeline.review_run", "literature_review.reviewers.judge",
+)  # fmt: skip
+
+
+def modules_of_a_dry_run(folder: Path) -> set[str]:
+    code = "import sys, pipeline_orchestrator; assert pipeline_orchestrator.main() == 0; print(*sys.modules)"
+    command = [sys.executable, "-c", code, "--dry-run", "--config", str(folder / "pipeline_config.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1].strip() == "heavy:"
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_dry_run_imports_neither_dataclasses_nor_what_only_a_run_needs(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    assert not modules_of_a_dry_run(tmp_path) & {*HEAVY, "sqlite3"}
+
+
+def test_a_dry_run_over_what_a_run_left_imports_sqlite3_and_no_more(tmp_path: Path) -> None:
+    """review.db and the version history are looked at without the records that are kept in them."""
+    make_review(tmp_path)
+    PipelineOrchestrator(str(tmp_path / "pipeline_config.json"), log=RunLog(io.StringIO())).run()
+    loaded = modules_of_a_dry_run(tmp_path)
+    assert "sqlite3" in loaded
+    assert not loaded & set(HEAVY)

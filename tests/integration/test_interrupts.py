@@ -1,0 +1,112 @@
+"""Ctrl-C and SIGTERM at any moment: exit code 130, no traceback, and a word at once on what is waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.review_samples import ROOT, checkpoint_of, make_review
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(os.name == "nt", reason="signals to a process are POSIX's"),
+]
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+WAITS = """
+import pathlib, time
+pathlib.Path({reached!r}).touch()
+time.sleep(60)
+"""
+STAGE = """
+import pathlib, time
+def run(context):
+    pathlib.Path({reached!r}).touch()
+    time.sleep(60)
+"""
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "pipeline_orchestrator.py"), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(folder / "path")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def write(path: Path, code: str) -> Path:
+    """A module that touches a file when it is reached, and the file."""
+    reached = path.with_suffix(".reached")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(code.format(reached=str(reached)), encoding="utf-8")
+    return reached
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < until, f"{path} did not come"
+        time.sleep(0.01)
+
+
+@SIGNALS
+def test_while_the_program_is_still_being_imported(number: int, tmp_path: Path) -> None:
+    """Nothing is begun: it ends without a word, above all without a traceback."""
+    make_review(tmp_path)
+    reached = write(tmp_path / "path" / "argparse.py", WAITS)
+    process = start(tmp_path)
+    wait_for(reached)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+
+
+@SIGNALS
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_before_the_run_has_begun(number: int, options: tuple[str, ...], tmp_path: Path) -> None:
+    """There is nothing to wait for: it ends at the first signal, and has written nothing."""
+    make_review(tmp_path, stages=[{"name": "own", "module": "slow_to_import"}])
+    reached = write(tmp_path / "slow_to_import.py", WAITS)
+    process = start(tmp_path, *options)
+    wait_for(reached)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].endswith("[WARNING] Interrupted; what was done is kept")
+    assert not (tmp_path / "checkpoint.json").exists()
+
+
+@SIGNALS
+@pytest.mark.parametrize("options", [(), ("--enable-experimental",)])
+def test_what_is_waited_for_is_told_at_once(number: int, options: tuple[str, ...], tmp_path: Path) -> None:
+    """Before the grace is over, and in the log's form; a second signal ends the wait."""
+    make_review(tmp_path, papers=1, stages=[{"name": "own", "module": "slow_stage", "after": "judge"}])
+    reached = write(tmp_path / "slow_stage.py", STAGE)
+    process = start(tmp_path, *options)
+    wait_for(reached)
+    process.send_signal(number)
+    assert process.stdout is not None
+    told = next(line for line in process.stdout if "Stopping" in line)
+    assert process.poll() is None, "it was told at the end, not at once"
+    assert "[WARNING] Stopping: nothing new is begun" in told
+    assert "own of trial_001.txt" in told
+    assert "second Ctrl-C" in told
+    began = time.monotonic()
+    while process.poll() is None and time.monotonic() - began < 60:
+        process.send_signal(number)
+        time.sleep(0.2)
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopping" not in rest
+    assert "Traceback" not in rest
+    assert checkpoint_of(tmp_path)["status"] == "interrupted"
