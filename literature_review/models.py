@@ -40,7 +40,8 @@ PAPER_STATES = ("reviewed", "excluded", "unreadable", "failed", "duplicate", "no
 
 @dataclass(frozen=True)
 class Page:
-    """One page: `number` from 1; its characters are `Document.text[start:end]`."""
+    """One page: `number` from 1; its characters are `Document.text[start:end]`. Each page begins where the one before
+    it ends: every character of the text stands on one page."""
 
     number: int
     start: int

@@ -41,7 +41,9 @@ _LONGEST_TITLE = 400
 _CHINESE = re.compile("[^\n]{0,40}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{5}")
 _BAD_TITLE = re.compile(
     r"^(?:untitled.*|microsoft word.*|.*\.(?:docx?|pdf|tex|dvi|indd|qxd|rtf|odt|pptx?|ps)|title|document\d*|paper|"
-    r"manuscript|\W*|slide \d+|powerpoint presentation|[\w./-]*\d{4,}[\w./-]*|doi:.*)$",
+    r"manuscript|\W*|slide \d+|powerpoint presentation|[\w./-]*\d{4,}[\w./-]*|doi:.*|10\.\d{4,9}/.*|pii:.*|.*\d\.\.\d+"
+    r"|latex with .*|acrobat .*|.*\bdistiller|layout \d+|full page photo|no job name|.*,? \d+ ?\(\d+\)|"
+    r"(?:original |full |short )?(?:research|review|case) ?(?:article|paper|report))$",
     re.I,
 )
 _NO_TITLE_LINE = re.compile(
@@ -196,10 +198,12 @@ def _goes_on(line: str, following: str) -> bool:
 
 def _authors(metadata: Mapping[str, str], page: str, title: str) -> tuple[tuple[str, ...], str]:
     """Authors and their source. A file names only the first author often: the first page's longer list wins
-    where it holds that name."""
+    where it holds that name, and where the file names an account or a firm in a single word."""
     given = split_authors(metadata.get("author", ""))
     on_page = authors_in(page, title)
-    if given and not (len(on_page) > len(given) and _surname(given[0]) in map(_surname, on_page)):
+    is_account = len(given) == 1 and " " not in given[0]
+    is_shorter = len(on_page) > len(given) and bool(given) and _surname(given[0]) in map(_surname, on_page)
+    if given and not (on_page and (is_account or is_shorter)):
         return given, FILE
     return (on_page, FIRST_PAGE) if on_page else ((), "")
 

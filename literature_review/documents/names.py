@@ -9,8 +9,13 @@ from literature_review.text.sections import kind_of
 
 MOST_AUTHORS = 200
 _LINES_BELOW = 12  # of the title, in which the names are looked for
+# What programs, publishers and computers put where a file names its author.
 _BAD_AUTHOR = re.compile(
-    r"^(?:author|authors?|user|owner|admin(?:istrator)?|unknown|anonymous|your name|root|microsoft.*|\W*)$", re.I
+    r"^(?:authors?|(?:windows |authori[sz]ed |valued )?(?:user|customer)|preferred customer|owner|admin(?:istrator)?|"
+    r"unknown|anonymous|your name|root|guest|microsoft.*|adobe.*|acrobat.*|pscript.*|ghostscript.*|.*latex.*|"
+    r"pdftex.*|.*\bdistiller.*|.*\.(?:dll|exe|docx?)|elsevier.*|springer.*|wiley.*|ieee|mdpi|plos|lenovo.*|dell|toshiba|"
+    r"hewlett.*|[a-z]+\d+|\W*)$",
+    re.I,
 )
 # Words of affiliations, of kinds of articles and of headings: a line with one of them names no people.
 _NO_NAMES = re.compile(

@@ -41,8 +41,9 @@ def clean_pages(raw_pages: Sequence[str]) -> tuple[str, tuple[Page, ...], tuple[
     text, hidden = _take_marks(text)
     pages, start = [], 0
     for number, page in enumerate(text.split("\f"), 1):
-        pages.append(Page(number, start, start + len(page)))
-        start += len(page) + 1
+        end = start + len(page) + (number < len(raw_pages))  # the line end between two pages is the first one's
+        pages.append(Page(number, start, end))
+        start = end
     return text.replace("\f", "\n"), tuple(pages), hidden
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TEXT_ENDINGS = (".txt", ".text")
 MARKDOWN_ENDINGS = (".md", ".markdown")
 MAX_TEXT_BYTES = 64 * 1024 * 1024
-READER_VERSION = "3"
+READER_VERSION = "4"
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -37,7 +37,7 @@ def read_text(data: bytes, markdown: bool = False) -> Document:
     """The document in a text file's bytes.
 
     `text` is the decoded file with newlines as `\\n` and without a byte order mark; nothing else is changed.
-    A form feed ends a page and belongs to none. `metadata` names `encoding` and, for Markdown with front
+    A form feed ends a page and is its last character. `metadata` names `encoding` and, for Markdown with front
     matter, its title, author, date and DOI. Raises UnreadablePaperError: empty, too_large,
     damaged (binary), no_text (hardly any words).
     """
@@ -137,15 +137,12 @@ def _binary() -> UnreadablePaperError:
 def _pages(text: str) -> Iterator[Page]:
     from literature_review.models import Page
 
+    whole = len(text.rstrip())  # what is blank behind the last page is no page more
     start, number = 0, 1
-    while True:
-        end = text.find("\f", start)
-        if end < 0:
-            break
-        yield Page(number, start, end)
+    while (end := text.find("\f", start, whole)) >= 0:
+        yield Page(number, start, end + 1)
         start, number = end + 1, number + 1
-    if number == 1 or text[start:].strip():
-        yield Page(number, start, len(text))
+    yield Page(number, start, len(text))
 
 
 def _front_matter(text: str) -> dict[str, str]:

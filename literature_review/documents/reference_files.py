@@ -38,7 +38,8 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdd4\ufffe\uffff
 @dataclass(frozen=True)
 class ReferenceEntry:
     """One entry. `kind`: RIS or BibTeX; `file`: name of the file it stands in; `place`: where in it; `papers`: what
-    it names as the paper's file, as written. Fields that the entry lacks, or that make no sense, are empty."""
+    it names as the paper's file, as written; `key`: by what BibTeX cites it. Fields that the entry lacks, or that make
+    no sense, are empty."""
 
     kind: str
     file: str
@@ -48,6 +49,7 @@ class ReferenceEntry:
     year: int | None = None
     doi: str = ""
     papers: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def source(self) -> str:
@@ -169,6 +171,7 @@ def _from_bibtex(entry: Any, name: str, place: str) -> ReferenceEntry:
         year=next((year for date in dates if (year := year_in(date))), None),
         doi=find_doi(plain_from_tex(fields.get("doi", "")[:_MAX_FIELD]), *links),
         papers=tuple(path for key in _BIBTEX_FILES for path in _bibtex_files(fields.get(key, "")))[:20],
+        key=_plain(entry.key)[:200],
     )
 
 

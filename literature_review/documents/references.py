@@ -2,7 +2,9 @@
 
     entries -> by the file they name | by DOI | by title and year -> the paper's entry -> Bibliography completed
 
-Nothing that an entry names is opened: its file is compared with the papers' ids as text.
+An entry names a file in a field of its own; without one, by the key that BibTeX cites it by, or as the only entry of
+a reference file that is called as the paper is (`smith2020.ris` beside `smith2020.pdf`). Nothing that an entry names
+is opened: its file is compared with the papers' ids as text.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -31,6 +33,9 @@ _BELONGS = re.compile(
     re.I,
 )
 _MOST_PROBLEMS = 20  # lines per file
+
+Path = tuple[str, ...]
+"""The parts of a path, as `_path` folds them."""
 
 
 class ReferenceLibrary:
@@ -126,18 +131,28 @@ class ReferenceLibrary:
     def _match_files(self, papers: Iterable[PaperFile]) -> dict[str, tuple[int, ...]]:
         """Paper id -> the entries that name its file; of several files of an entry the first that is a paper."""
         by_name: dict[str, list[str]] = {}
+        by_stem: dict[str, list[str]] = {}
         first: dict[str, str] = {}
         for paper in papers:
             by_name.setdefault(_path(paper.id)[-1], []).append(paper.id)
+            by_stem.setdefault(_stem(paper.id)[-1], []).append(paper.id)
             first[paper.id] = paper.duplicate_of or paper.id
         found: dict[str, tuple[int, ...]] = {}
         for at, entry in enumerate(self._entries):
             folder = _path(entry.file)[:-1]
-            named = (_named(path, folder, by_name) for path in entry.papers)
-            match = next(filter(None, named), "")
+            named = (_named(_path(path), folder, by_name, _path) for path in entry.papers)
+            called = (_named(stem, folder, by_stem, _stem) for stem in self._stems(entry))
+            match = next(filter(None, (*named, *called)), "")
             if match:
                 found[first[match]] = (*found.get(first[match], ()), at)
         return found
+
+    def _stems(self, entry: ReferenceEntry) -> Iterator[tuple[str, ...]]:
+        """What the paper's file may be called, without its ending, where the entry names none."""
+        if self.used[entry.file] == 1:
+            yield _stem(entry.file)
+        if entry.key:
+            yield _path(entry.key)[-1:]
 
     def _look_for(self, paper: PaperFile, own: Bibliography | None, text: str) -> tuple[int, ...]:
         """The paper's entries, the one that counts first, with all that say the same of themselves as that one."""
@@ -180,20 +195,27 @@ def _may_be(entry: ReferenceEntry, own: Bibliography) -> bool:
     return abs(entry.year - own.year) <= 1
 
 
-def _named(path: str, folder: tuple[str, ...], by_name: dict[str, list[str]]) -> str:
-    """The paper that an entry's file field names: the one whose path ends most like it. "" for none, and where
-    two are as near."""
-    wanted = _path(path)
+def _named(
+    wanted: Path, folder: Path, by_name: Mapping[str, Sequence[str]], parts_of: Callable[[str], Path]
+) -> str:
+    """The paper that an entry of a file in `folder` names: the one whose path ends most like `wanted`. "" for none,
+    and where two are as near. `by_name`: last part of a path -> ids of papers; `parts_of`: id -> its path's parts."""
     ranked: dict[int, list[str]] = {}
     for paper in by_name.get(wanted[-1], ()):
-        parts = _path(paper)
+        parts = parts_of(paper)
         shared = next((n for n, (a, b) in enumerate(zip(wanted[::-1], parts[::-1], strict=False)) if a != b), 10**6)
         ranked.setdefault(10**9 if parts == (*folder, *wanted) else shared, []).append(paper)
     best = ranked[max(ranked)] if ranked else []
     return best[0] if len(best) == 1 else ""
 
 
-def _path(path: str) -> tuple[str, ...]:
+def _stem(path: str) -> Path:
+    """The parts of a path, the last without its ending."""
+    *folder, name = _path(path)
+    return (*folder, name.rpartition(".")[0] or name)
+
+
+def _path(path: str) -> Path:
     """The parts of a path or a file's address, in small letters of one form."""
     plain = unicodedata.normalize("NFC", unquote(path.replace("\\", "/"))).casefold()
     parts = tuple(part for part in plain.removeprefix("file:").split("/") if part not in ("", "."))

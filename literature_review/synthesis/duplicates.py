@@ -1,6 +1,7 @@
 """Which papers are the same work, and which are only near to one another. Pure; time linear in the papers.
 
     same DOI | same title, authors and year             -> the same work: counted once, under the first
+    the same work as a copy                             -> the same work
     two different DOIs                                  -> two works, whatever else is the same
     supplement, preprint, correction, another edition   -> related: both stay
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from literature_review.models import Bibliography, PaperReview
+from literature_review.models import PaperReview
 
 SHORTEST_TITLE = 12
 """Letters; what is shorter ("Editorial", "Introduction") names no work."""
@@ -39,6 +40,9 @@ _CORRECTION = re.compile(
     r"^(?:(?:author |publisher )?correction|corrigendum|erratum|retraction|expression of concern|comment|reply"
     r"|response)\b",
     re.IGNORECASE,
+)
+_PREPRINT_FILE = re.compile(
+    r"(?:^|[\W_])(?:preprint|arxiv|biorxiv|medrxiv|ssrn)|^\d{4}\.\d{5}(?:v\d{1,2})?\.", re.IGNORECASE
 )
 _VERSION = re.compile(r"[./]?v\d{1,2}$")
 _PREPRINT_DOIS = (
@@ -68,66 +72,109 @@ def find_same_works(reviews: Iterable[PaperReview]) -> SameWork:
     """Compares the papers that were identified. Of the same work the first that was reviewed counts (by id);
     where none was, the first."""
     known = [review for review in sorted(reviews, key=_rank) if review.state != "duplicate"]
-    found = _Finding()
+    found = _Finding(known)
     for group in _groups(known):
         found.compare_all(group)
-    return SameWork(found.first, found.why, found.related)
+    return found.told()
+
+
+@dataclass
+class _Work:
+    """Papers that were found to be one work, by their place in the order of rank; `first`: the one that counts;
+    `doi`: the one that any names."""
+
+    papers: list[int]
+    first: int
+    doi: str
 
 
 class _Finding:
-    """What has been found so far, group after group. A paper is compared with first papers alone: what is the same
-    as a copy, but not as its first, is another work."""
+    """What has been found so far, group after group. What is the same as a copy is the same work, however many
+    copies lie between; but no work has two DOIs, so a copy that names none cannot make one of two."""
 
-    def __init__(self) -> None:
-        self.first: dict[str, str] = {}
-        self.why: dict[str, str] = {}
-        self.related: dict[str, dict[str, str]] = {}
-        self._dois: dict[str, str] = {}  # first paper -> the DOI of its work, its own or that of a copy
+    def __init__(self, reviews: Sequence[PaperReview]) -> None:
+        self._ids = [review.paper.id for review in reviews]
+        self._rank = {paper: rank for rank, paper in enumerate(self._ids)}
+        self._works = [_Work([rank], rank, folded_doi(one.bibliography.doi)) for rank, one in enumerate(reviews)]
+        self._same_as: dict[int, list[tuple[int, str]]] = {}  # paper -> papers that it was found the same as, by what
+        self._near: dict[tuple[int, int], str] = {}  # paper, other paper -> what it is to the other
 
     def compare_all(self, group: Sequence[PaperReview]) -> None:
-        firsts: list[PaperReview] = []
-        for review in group:
-            near = firsts[-MOST_COMPARED:]
-            if review.paper.id not in self.first and not any(self._is_same(one, review) for one in near):
+        apart: list[PaperReview] = []
+        for review in sorted(group, key=_telling):
+            near = apart[-MOST_COMPARED:]
+            if not any(self._is_same(one, review) for one in near):
                 self._relate(review, near)
-                firsts.append(review)
+                apart.append(review)
+
+    def told(self) -> SameWork:
+        """The finding by the papers' ids; a relation of a copy is that of its first paper."""
+        first = {paper: self._works[rank].first for rank, paper in enumerate(self._ids)}
+        related: dict[str, dict[str, str]] = {}
+        for (one, other), relation in self._near.items():
+            a, b = (first[self._ids[rank]] for rank in (one, other))
+            if a != b:
+                related.setdefault(self._ids[a], {}).setdefault(self._ids[b], relation)
+        copies = {paper: rank for paper, rank in first.items() if self._ids[rank] != paper}
+        return SameWork(
+            {paper: self._ids[rank] for paper, rank in sorted(copies.items())},
+            {paper: self._reason(paper, rank) for paper, rank in sorted(copies.items())},
+            related,
+        )
+
+    def _reason(self, paper: str, first: int) -> str:
+        links = self._same_as[self._rank[paper]]
+        other, why = next((link for link in links if link[0] == first), links[0])
+        return why if other == first else f"{why} as {self._ids[other]}"
 
     def _is_same(self, one: PaperReview, review: PaperReview) -> bool:
+        a, b = self._rank[one.paper.id], self._rank[review.paper.id]
+        work, other = self._works[a], self._works[b]
+        if work is other:
+            return True
         same, why = compare(one, review)
-        doi, other = self._doi(one), folded_doi(review.bibliography.doi)
-        if not same or (doi and other and doi != other):
+        if not same or (work.doi and other.doi and work.doi != other.doi):
             return False
-        self.first[review.paper.id], self.why[review.paper.id] = one.paper.id, why
-        self._dois[one.paper.id] = doi or other
+        self._same_as.setdefault(a, []).append((b, why))
+        self._same_as.setdefault(b, []).append((a, why))
+        work.papers += other.papers
+        work.first = min(work.first, other.first)
+        work.doi = work.doi or other.doi
+        for rank in other.papers:
+            self._works[rank] = work
         return True
-
-    def _doi(self, review: PaperReview) -> str:
-        return self._dois.get(review.paper.id) or folded_doi(review.bibliography.doi)
 
     def _relate(self, review: PaperReview, others: Sequence[PaperReview]) -> None:
         for other in others:
             relation = compare(other, review)[1]
             if relation:
-                self.related.setdefault(review.paper.id, {})[other.paper.id] = relation
-                self.related.setdefault(other.paper.id, {})[review.paper.id] = compare(review, other)[1]
+                a, b = self._rank[review.paper.id], self._rank[other.paper.id]
+                self._near.setdefault((a, b), relation)
+                self._near.setdefault((b, a), compare(review, other)[1])
 
 
 def _rank(review: PaperReview) -> tuple[bool, str]:
     return review.state != "reviewed", review.paper.id
 
 
+def _telling(review: PaperReview) -> tuple[bool, bool, int]:
+    """Puts before the others what says most of itself: a DOI, of no preprint, and all authors. What says less is
+    then counted with the one that it fits best."""
+    return not review.bibliography.doi, _is_preprint(review), -len(review.bibliography.authors)
+
+
 def _groups(reviews: Sequence[PaperReview]) -> list[list[PaperReview]]:
-    """Papers that share a DOI (a supplement's counts as its paper's) or a title; one paper may be in two."""
-    by_key: dict[str, list[PaperReview]] = {}
+    """Papers that share a DOI (a supplement's counts as its paper's), then those that share a title; one paper may
+    be in two."""
+    by_doi: dict[str, list[PaperReview]] = {}
+    by_title: dict[str, list[PaperReview]] = {}
     for review in reviews:
-        for key in _keys(review.bibliography):
-            by_key.setdefault(key, []).append(review)
-    return [group for group in by_key.values() if len(group) > 1]
-
-
-def _keys(bibliography: Bibliography) -> list[str]:
-    doi, title = folded_doi(bibliography.doi), folded_title(bibliography.title)
-    return [key for key in (doi and f"doi {_SUPPLEMENT_DOI.sub('', doi)}", title and f"title {title}") if key]
+        doi, title = folded_doi(review.bibliography.doi), folded_title(review.bibliography.title)
+        if doi:
+            by_doi.setdefault(_SUPPLEMENT_DOI.sub("", doi), []).append(review)
+        if title:
+            by_title.setdefault(title, []).append(review)
+    return [group for group in (*by_doi.values(), *by_title.values()) if len(group) > 1]
 
 
 def compare(one: PaperReview, other: PaperReview) -> tuple[bool, str]:
@@ -136,16 +183,18 @@ def compare(one: PaperReview, other: PaperReview) -> tuple[bool, str]:
     doi, other_doi = folded_doi(a.doi), folded_doi(b.doi)
     same_doi = bool(doi) and doi == other_doi
     same_title = bool(folded_title(a.title)) and folded_title(a.title) == folded_title(b.title)
+    is_correction, of_one = bool(_CORRECTION.match(b.title)), bool(_CORRECTION.match(a.title))
     if _is_supplement(one) != _is_supplement(other):
-        return False, "supplement" if _is_supplement(other) else "main article"
-    if bool(_CORRECTION.match(a.title)) != bool(_CORRECTION.match(b.title)):
-        return False, "correction or comment" if _CORRECTION.match(b.title) else "corrected article"
+        to_article = "supplement" if _is_supplement(other) else "main article"
+        return False, to_article if is_correction == of_one else ""
+    if is_correction != of_one:
+        return False, "correction or comment" if is_correction else "corrected article"
     if same_doi:
         return True, "same DOI"
     if not same_title or not same_authors(a.authors, b.authors):
         return False, ""
-    if _is_preprint(doi) != _is_preprint(other_doi) and doi and other_doi:
-        return False, "preprint" if _is_preprint(other_doi) else "published version"
+    if _is_preprint(one) != _is_preprint(other):
+        return False, "preprint" if _is_preprint(other) else "published version"
     if a.year is None or a.year != b.year:
         return False, "the same title, of another or unknown year"
     if doi and other_doi:
@@ -162,8 +211,10 @@ def _is_supplement(review: PaperReview) -> bool:
     )
 
 
-def _is_preprint(doi: str) -> bool:
-    return doi.startswith(_PREPRINT_DOIS)
+def _is_preprint(review: PaperReview) -> bool:
+    """By its DOI, or by the name of its file."""
+    by_doi = folded_doi(review.bibliography.doi).startswith(_PREPRINT_DOIS)
+    return by_doi or bool(_PREPRINT_FILE.search(review.paper.id.rpartition("/")[2]))
 
 
 @lru_cache(maxsize=8192)
@@ -176,8 +227,9 @@ def folded_doi(doi: str) -> str:
 
 @lru_cache(maxsize=8192)
 def folded_title(title: str) -> str:
-    """A title by its words alone, without the mark of a supplement; empty where too short to name a work."""
-    plain = unicodedata.normalize("NFKD", _SUPPLEMENT_MARK.sub("", title)).casefold()
+    """A title by its words alone, without the mark of a supplement or correction; empty where too short to name a
+    work."""
+    plain = unicodedata.normalize("NFKD", _CORRECTION_MARK.sub("", _SUPPLEMENT_MARK.sub("", title))).casefold()
     words = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c)).split()
     joined = " ".join(words)
     return joined if len(joined) >= SHORTEST_TITLE else ""
@@ -186,6 +238,11 @@ def folded_title(title: str) -> str:
 _SUPPLEMENT_MARK = re.compile(
     r"^(?:online )?(?:supplement(?:s|ary|al)?|supporting|additional)\b"
     r"(?: (?:information|materials?|data|file|appendix))?\s*(?:\d+\s*)?(?:for|to|of)?\s*[:.\u2013-]?\s*",
+    re.IGNORECASE,
+)
+_CORRECTION_MARK = re.compile(
+    r"^(?:author |publisher )?(?:correction|corrigendum|erratum|retraction(?: note)?|expression of concern)"
+    r"(?: to| for| on)?\s*[:.\u2013-]?\s*",
     re.IGNORECASE,
 )
 

@@ -62,6 +62,20 @@ def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None
     assert found.authors == ("Ada Byron", "Bo Li", "Cato van Dam")
 
 
+@pytest.mark.parametrize(
+    "author",
+    [
+        "Administrator", "Windows User", "Preferred Customer", "Adobe InDesign CS5", "PScript5.dll Version 5.2",
+        "pdfTeX", "LaTeX with hyperref package", "Acrobat PDFMaker 10.1 for Word", "Elsevier", "IEEE", "Lenovo", "jsmith",
+        "ABC", "user1",
+    ],
+)  # fmt: skip
+def test_a_program_a_firm_or_an_account_is_no_author(author: str) -> None:
+    found = identify_document(document(ARTICLE, author=author))
+    assert found.authors == ("Ada Byron", "Bo Li", "Cato van Dam")
+    assert found.sources["authors"] == "first page"
+
+
 def test_the_year_of_a_pdf_s_creation_counts_last() -> None:
     assert identify_document(document(ARTICLE, year="2023")).year == 2019
     assert identify_document(document("No year here.", year="2023")).year == 2023
@@ -79,6 +93,16 @@ def test_the_year_of_a_pdf_s_creation_counts_last() -> None:
         "Title",
         "   ",
         "Document1",
+        "PII: S0140-6736(05)12345-6",
+        "LaTeX with hyperref package",
+        "10.4321/walk.7 1..9",
+        "OP-CBRE150012 1..10",
+        "Full page photo",
+        "No Job Name",
+        "Layout 1",
+        "Original research article",
+        "Journal of Apples, 12(3)",
+        "Acrobat Distiller 9.0",
     ],
 )
 def test_titles_that_programs_make_up_are_not_taken(title: str) -> None:

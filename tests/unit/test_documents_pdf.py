@@ -38,7 +38,7 @@ def test_text_and_pages(font: str, compress: bool) -> None:
     document = read_pdf(make_pdf(["First page – “quoted”.", "Second\npage."], font=font, compress=compress))
     assert document.text == "First page – “quoted”.\nSecond\npage."
     assert [(page.number, document.text[page.start : page.end]) for page in document.pages] == [
-        (1, "First page – “quoted”."),
+        (1, "First page – “quoted”.\n"),
         (2, "Second\npage."),
     ]
 

@@ -56,7 +56,7 @@ def test_blanks_ligatures_and_line_ends_are_put_right(raw: str, cleaned: str) ->
 def test_pages_are_parted_by_one_line_end_and_know_their_characters() -> None:
     text, pages, hidden = clean_pages(["One \r\ntwo", "", "three\ffour"])
     assert text == "One\ntwo\n\nthree four"
-    assert [text[page.start : page.end] for page in pages] == ["One\ntwo", "", "three four"]
+    assert [text[page.start : page.end] for page in pages] == ["One\ntwo\n", "\n", "three four"]
     assert [page.number for page in pages] == [1, 2, 3]
     assert hidden == ()
 
@@ -80,7 +80,7 @@ def test_any_raw_pages_give_pages_that_cover_the_text_in_order(raw: list[str]) -
     assert len(pages) == len(raw)
     assert pages[0].start == 0
     assert pages[-1].end == len(text)
-    assert all(after.start == before.end + 1 for before, after in pairwise(pages))
+    assert all(after.start == before.end for before, after in pairwise(pages))
     assert not set(text) & set("\ufffe\x02\r\f\xa0\ufb01")
 
 

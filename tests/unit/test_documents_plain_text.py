@@ -93,8 +93,8 @@ def test_form_feeds_part_pages_and_stay_in_the_text() -> None:
     document = read_text(b"one\ntwo\fthree\f")
     assert document.text == "one\ntwo\fthree\f"
     assert [(page.number, document.text[page.start : page.end]) for page in document.pages] == [
-        (1, "one\ntwo"),
-        (2, "three"),
+        (1, "one\ntwo\f"),
+        (2, "three\f"),
     ]
     assert document.page_at(document.text.index("three")) == 2
 

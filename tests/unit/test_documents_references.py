@@ -86,6 +86,40 @@ def test_a_bibtex_entry_wins_with_its_tex_undone(tmp_path: Path) -> None:
     assert found.sources["doi"] == "BibTeX (my.bib)"
 
 
+ALONE = "TY  - JOUR\nTI  - The title of its one record\nPY  - 2020\nER  - \n"
+
+
+def test_the_only_entry_of_a_file_called_as_the_paper_speaks_of_it(tmp_path: Path) -> None:
+    """`smith2020.ris` lies beside `smith2020.pdf`, as reference managers export one record."""
+    references = library(tmp_path, ["smith2020.pdf", "other.pdf", "in/smith2020.txt"], smith2020_ris=ALONE)
+    assert said(references, "smith2020.pdf").title == "The title of its one record"
+    assert said(references, "other.pdf") == NOTHING
+    assert said(references, "in/smith2020.txt") == NOTHING
+    assert references.without_paper() == []
+
+
+def test_one_of_several_entries_is_not_matched_by_its_file_s_name(tmp_path: Path) -> None:
+    assert said(library(tmp_path, ["refs.pdf"], refs_ris=RIS + ALONE), "refs.pdf") == NOTHING
+
+
+def test_a_paper_is_found_by_the_key_that_bibtex_cites_it_by(tmp_path: Path) -> None:
+    many = "@article{jones2019, title={A trial of messages}}\n@article{li2018, title={Another}}"
+    references = library(tmp_path, ["in/Jones2019.pdf", "li2018-extra.pdf"], my_bib=many)
+    assert said(references, "in/Jones2019.pdf").title == "A trial of messages"
+    assert said(references, "li2018-extra.pdf") == NOTHING
+
+
+def test_the_file_that_an_entry_names_goes_before_its_key(tmp_path: Path) -> None:
+    references = library(tmp_path, ["a.pdf", "b.pdf"], my_bib="@article{b, title={A trial}, file={a.pdf}}")
+    assert said(references, "a.pdf").title == "A trial"
+    assert said(references, "b.pdf") == NOTHING
+
+
+def test_a_key_that_two_papers_bear_decides_nothing(tmp_path: Path) -> None:
+    references = library(tmp_path, ["x/b.pdf", "y/b.txt"], my_bib="@article{b, title={A trial}}\n@misc{c, title={Z}}")
+    assert said(references, "x/b.pdf") == NOTHING == said(references, "y/b.txt")
+
+
 def test_what_the_entry_lacks_stays_as_the_paper_says(tmp_path: Path) -> None:
     own = Bibliography("A title of its own", ("Ada Byron",), 2018, "10.5555/eye.1", "en", {"title": "first page"})
     found = said(

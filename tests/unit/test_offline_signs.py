@@ -35,6 +35,12 @@ def test_the_reason_is_words_of_the_sentence() -> None:
     assert read.reason.lower() in "the aim of this study was to assess pain."
 
 
+@pytest.mark.parametrize("figure", ["p < 0.001", "P=.045", "HR 0.82", "ratio of 1.75", "t(12) = 2.31"])
+def test_a_figure_is_told_whole(figure: str) -> None:
+    """A p-value cut to `p < 0.0` would say something that the paper does not."""
+    assert signs.reading(f"Pain was lower with the drug ({figure}).", "results").reason == figure
+
+
 @pytest.mark.parametrize(
     ("role", "sentence", "own"),
     [

@@ -82,6 +82,74 @@ def test_a_copy_without_a_doi_does_not_make_one_work_of_two(order: tuple[int, ..
     assert bare in found.first or bare in found.first.values()
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_what_is_the_same_as_a_copy_is_the_same_work(order: tuple[int, ...]) -> None:
+    """A and B by their title, B and C by their DOI: one work, whichever comes first."""
+    kinds: list[dict[str, str]] = [{}, {"doi": "10.5555/x.1"}, {"doi": "10.5555/x.1", "title": "Another title of it"}]
+    found = find_same_works([known(f"{at}.pdf", **kinds[which]) for at, which in enumerate(order)])
+    assert found.first == {"1.pdf": "0.pdf", "2.pdf": "0.pdf"}
+    assert set(found.why) == {"1.pdf", "2.pdf"}
+    assert found.related == {}
+
+
+def test_why_a_copy_is_one_names_the_paper_that_shows_it() -> None:
+    papers = [known("a.pdf"), known("b.pdf", doi="10.5555/x"), known("c.pdf", doi="10.5555/x", title="Another title")]
+    assert find_same_works(papers).why == {"b.pdf": "same title, authors and year", "c.pdf": "same DOI as b.pdf"}
+
+
+def test_a_relation_of_a_copy_is_that_of_its_first_paper() -> None:
+    papers = [
+        known("a.pdf"),
+        known("b.pdf", doi="10.5555/x.1"),
+        known("c-supplement.pdf", doi="10.5555/x.1", title="Tables and further figures"),
+    ]
+    found = find_same_works(papers)
+    assert found.first == {"b.pdf": "a.pdf"}
+    assert found.related == {"c-supplement.pdf": {"a.pdf": "supplement"}, "a.pdf": {"c-supplement.pdf": "main article"}}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_copy_that_names_no_doi_goes_with_the_published_version(order: tuple[int, ...]) -> None:
+    dois = ("10.1101/2019.01.01.123", "10.5555/x.1", "")
+    found = find_same_works([known(f"{at}.pdf", doi=dois[which]) for at, which in enumerate(order)])
+    preprint = f"{order.index(0)}.pdf"
+    assert len(found.first) == 1
+    assert preprint not in {*found.first, *found.first.values()}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_broken_off_list_of_authors_makes_no_one_work_of_two_in_any_order(order: tuple[int, ...]) -> None:
+    authors = (("Ann Byron", "Bo Li"), ("Ann Byron",), ("Ann Byron", "Cy Twombly"))
+    found = find_same_works([known(f"{at}.pdf", authors=authors[which]) for at, which in enumerate(order)])
+    assert len(found.first) == 1
+
+
+def test_a_correction_is_related_to_its_article_by_title_alone() -> None:
+    correction = known("b.pdf", title=f"Author Correction: {TITLE}", doi="10.5555/x.9")
+    papers = [known("a.pdf", doi="10.5555/x.1"), correction]
+    found = find_same_works(papers)
+    assert found.first == {}
+    assert found.related["b.pdf"] == {"a.pdf": "correction or comment"}
+
+
+@pytest.mark.parametrize(
+    ("name", "doi"),
+    [("b.pdf", "10.1101/2019.01.01.123"), ("b_preprint.pdf", ""), ("2001.01234v2.pdf", ""), ("medRxiv-b.pdf", "")],
+)
+def test_a_preprint_is_one_beside_an_article_that_names_no_doi(name: str, doi: str) -> None:
+    """It is named and not merged."""
+    found = find_same_works([known("article.pdf"), known(name, doi=doi)])
+    assert found.first == {}
+    assert found.related[name] == {"article.pdf": "preprint"}
+    assert found.related["article.pdf"] == {name: "published version"}
+
+
+def test_a_supplement_belongs_to_the_article_and_not_to_its_correction() -> None:
+    titles = (TITLE, f"Correction: {TITLE}", f"Supplement: {TITLE}")
+    papers = [known(f"{name}.pdf", title=title) for name, title in zip("abc", titles, strict=True)]
+    assert find_same_works(papers).related["c.pdf"] == {"a.pdf": "supplement"}
+
+
 def test_a_broken_off_list_of_authors_does_not_make_one_work_of_two() -> None:
     papers = [
         known("a.pdf", authors=("Ann Byron", "Bo Li")),

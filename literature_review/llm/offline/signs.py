@@ -12,10 +12,10 @@ from typing import NamedTuple
 from .tokens import stem_set, stems
 
 STATISTIC = re.compile(
-    r"\b[pP]\s?-?(?:values?)?\s?(?:[<>=\u2264\u2265]|was|of)\s?0?[.,\u00b7]\d|\bCIs?\b|confidence"
+    r"\b[pP]\s?-?(?:values?)?\s?(?:[<>=\u2264\u2265]|was|of)\s?0?[.,\u00b7]\d+|\bCIs?\b|confidence"
     r" interval|\u00b1|\bSDs?\b"
-    r"|\b(?:OR|RR|HR|SMD|WMD|ES|AUC)\s?[=:]?\s?\d|\bratio,? (?:of |was |= ?)?\d|\(\s?[nN]\s?="
-    r"|\b[trFdzZ]\s?(?:\(\d[\d, .]*\)\s?)?=\s?-?\d|\u03c72"
+    r"|\b(?:OR|RR|HR|SMD|WMD|ES|AUC)\s?[=:]?\s?\d+(?:\.\d+)?|\bratio,? (?:of |was |= ?)?\d+(?:\.\d+)?|\(\s?[nN]\s?="
+    r"|\b[trFdzZ]\s?(?:\(\d[\d, .]*\)\s?)?=\s?-?\d+(?:\.\d+)?|\u03c72"
 )
 """Where a statistic is given: p-values, intervals, deviations, ratios, test statistics."""
 
