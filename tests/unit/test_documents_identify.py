@@ -66,8 +66,8 @@ def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None
     "author",
     [
         "Administrator", "Windows User", "Preferred Customer", "Adobe InDesign CS5", "PScript5.dll Version 5.2",
-        "pdfTeX", "LaTeX with hyperref package", "Acrobat PDFMaker 10.1 for Word", "Elsevier", "IEEE", "Lenovo", "jsmith",
-        "ABC", "user1",
+        "pdfTeX", "LaTeX with hyperref package", "Acrobat PDFMaker 10.1 for Word", "Elsevier", "IEEE", "Lenovo",
+        "jsmith", "ABC", "user1",
     ],
 )  # fmt: skip
 def test_a_program_a_firm_or_an_account_is_no_author(author: str) -> None:
