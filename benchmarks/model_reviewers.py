@@ -17,6 +17,8 @@ from model_wire import Request
 
 ORDERS = re.compile(r"ignore (?:all |your |the |previous |earlier )*(?:instructions|rules|orders)", re.IGNORECASE)
 MADE_UP = "This treatment cured every patient without exception, and no side effect was ever seen (p < 0.001)."
+# a sentence, as models write one where prompts allow 25 to 40 words: an answer's length is most of what it costs
+REASON = "It reports what {} asks for: measured in this paper, in the people and under the circumstances that it names."
 # whatever the fences look like: two lines with the same long number in both
 _FENCES = re.compile(
     r"^[^\n]*\b([0-9a-f]{16})\b[^\n]*\n(.*?)\n[^\n]*\b\1\b[^\n]*$", re.DOTALL | re.MULTILINE
@@ -142,7 +144,7 @@ class Answer:
             value = low + (high - low) * (1.0 if self._generous else 0.6 + (chance % 40) / 100)
             return int(value) if kind == "integer" else round(value, 3)
         if kind == "string":
-            return self._quote(key) if name == "quote" else f"it speaks of {key}"
+            return self._quote(key) if name == "quote" else REASON.format(key)
         return None
 
 

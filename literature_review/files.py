@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 _CANNOT_FLUSH_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
@@ -21,12 +24,26 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     A new file gets the usual permissions (0666 less the umask), an old one keeps its own. Threads and
     processes may write the same path at once: the last rename wins, whole.
     """
+    with written_atomically(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def written_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, for what is too large for one: it takes the place of `path` at the end of the
+    `with`, on the terms of `write_atomically`; whatever is raised in between leaves the old file as it was."""
     target = os.path.realpath(os.fspath(path))
     folder, name = os.path.split(target)
     make_folder(folder)
     temporary = os.path.join(folder, f".{name[:40]}.{os.urandom(8).hex()}.tmp")
     try:
-        _write_flushed(temporary, data, _permissions(target))
+        permissions = _permissions(target)
+        with _new_file(temporary) as file:
+            if permissions is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), permissions)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         _remove(temporary)
@@ -70,15 +87,10 @@ def _permissions(target: str) -> int | None:
         return None
 
 
-def _write_flushed(path: str, data: bytes, permissions: int | None) -> None:
-    """Write a file that is not there yet and flush it; the buffer deals with short writes."""
+def _new_file(path: str) -> BinaryIO:
+    """A file that is not there yet; its buffer deals with short writes."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
-        if permissions is not None and hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), permissions)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def _remove(path: str) -> None:

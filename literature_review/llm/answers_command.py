@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
+from typing import BinaryIO
 
 from literature_review.config import load_config
 from literature_review.errors import UsageError
+from literature_review.files import written_atomically
 from literature_review.llm.paid_book import FILE_NAME, PaidBook
 
 Write = Callable[[str], None]
+_SQLITE = b"SQLite format 3\0"  # how every file of SQLite begins
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,16 +78,35 @@ def _lines(book: PaidBook) -> Iterator[str]:
 
 
 def _export(book: PaidBook, path: str) -> int:
-    """Write the answers to a file of their own; returns how many. A database of ours is not written over."""
-    if os.path.exists(path) and os.path.exists(book.path) and os.path.samefile(path, book.path):
-        raise UsageError(f"--to: {path} is the file that holds the answers; name another")
+    """Write the answers to a file of their own, whole or not at all; returns how many. No database is written over."""
+    _refuse_databases(book, path)
     written = 0
     try:
-        opened = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115, closed by the `with` below
+        with _opened(path) as file:
+            for line in _lines(book):
+                file.write(f"{line}\n".encode("ascii"))
+                written += 1
     except OSError as error:
+        if error.filename == book.path:
+            raise  # it is the book that cannot be read
         raise UsageError(f"--to: {path} cannot be written ({error.strerror}); name another file") from error
-    with opened as file:
-        for line in _lines(book):
-            file.write(line + "\n")
-            written += 1
     return written
+
+
+def _opened(path: str) -> AbstractContextManager[BinaryIO]:
+    """The file, written beside the old one until it is whole; a pipe or a terminal as it is."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return open(path, "wb")
+    if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", path)
+    return written_atomically(path)
+
+
+def _refuse_databases(book: PaidBook, path: str) -> None:
+    own = os.path.realpath(book.path)
+    is_database = os.path.realpath(path) in (own, f"{own}-wal", f"{own}-shm", f"{own}-journal")
+    if os.path.isfile(path) and not is_database:
+        with open(path, "rb") as file:
+            is_database = file.read(len(_SQLITE)) == _SQLITE
+    if is_database:
+        raise UsageError(f"--to: {path} is a database, or part of the one that holds the answers; name another file")

@@ -20,6 +20,8 @@ API_VERSION = "v1beta"
 SHORTEST_SERVER_TIMEOUT = 10.0  # seconds; the API refuses a request that names less
 _COMPLETE = ("STOP", "FINISH_REASON_UNSPECIFIED")
 _CUT = ("MAX_TOKENS", "CONTINUATION")
+# The model's own faults, no filter's: what it wrote is looked at, and asked for again where it cannot be used.
+_FAULTY = ("OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS")
 
 
 class GeminiModel:
@@ -128,4 +130,4 @@ def _finish(candidate: Any) -> str:
     if candidate is None:
         return "blocked"
     reason = str(getattr(candidate.finish_reason, "value", candidate.finish_reason) or "STOP")
-    return "complete" if reason in _COMPLETE else "cut" if reason in _CUT else "blocked"
+    return "complete" if reason in _COMPLETE + _FAULTY else "cut" if reason in _CUT else "blocked"

@@ -41,8 +41,9 @@ class OpenAICompatibleModel:
             raise UsageError("openai_compatible needs an API key, or llm.base_url for a server that needs none")
         self.model = model
         # Local servers know the older name of the limit alone, the provider's thinking models the newer alone.
-        self._limit = "max_tokens" if base_url else "max_completion_tokens"
-        self.parameters: Mapping[str, Any] = {"temperature": 0} if base_url else _parameters(model)
+        is_provider = url == BASE_URL
+        self._limit = "max_completion_tokens" if is_provider else "max_tokens"
+        self.parameters: Mapping[str, Any] = _parameters(model) if is_provider else {"temperature": 0}
         self._errors = ErrorTeller(self.name, model, url, key)
         self._calls = TimedCalls(f"{self.name} requests")
         self._connect(key, url)
@@ -92,18 +93,21 @@ class OpenAICompatibleModel:
             extra_headers=self._headers,
             **settings,
         )
-        if not getattr(heard, "choices", None):
+        choices = getattr(heard, "choices", None)
+        if not isinstance(choices, list) or not choices:
             self._tell_no_answer(heard)
         return _answer(heard)
 
     def _tell_no_answer(self, heard: Any) -> None:
         """Raise for what came under the status 200 and is no completion: a page, other JSON, or an error."""
         error = getattr(heard, "error", None)
+        if error and isinstance(error, str):
+            error = {"message": error}
         if isinstance(error, dict):
             code = str(error.get("code"))
             status = int(code) if code.isdigit() else 429 if "rate_limit" in code or "quota" in code else 500
             self._errors.tell_status(status, json.dumps({"error": error}))
-        self._errors.tell_unreadable(heard if isinstance(heard, str) else repr(heard))
+        self._errors.tell_unreadable(heard if isinstance(heard, str) else _json_of(heard))
 
 
 def _parameters(model: str) -> dict[str, Any]:
@@ -142,14 +146,38 @@ def _without(schema: Any, names: tuple[str, ...], are_fields: bool = False) -> A
     return [_without(part, names) for part in schema] if isinstance(schema, (list, tuple)) else schema
 
 
+def _json_of(heard: Any) -> str:
+    """What the client read, as it was sent."""
+    sent = getattr(heard, "to_json", None)
+    return str(sent(indent=None, warnings=False)) if sent is not None else json.dumps(heard, default=_json_of)
+
+
 def _answer(heard: Any) -> ModelAnswer:
-    """The client's completion as a ModelAnswer. A refusal is `blocked`, its words are the text."""
+    """The client's completion as a ModelAnswer. A refusal is `blocked`, its words are the text.
+
+    The client takes what comes as it is, so that any of it may be missing or of another kind: what a server of one's
+    own leaves out is not known."""
     choice, usage = heard.choices[0], heard.usage
-    refused = getattr(choice.message, "refusal", None)
+    message = getattr(choice, "message", None)
+    refused = getattr(message, "refusal", None)
     return ModelAnswer(
-        text=refused or choice.message.content or "",
-        input_tokens=usage.prompt_tokens if usage is not None else None,
-        output_tokens=usage.completion_tokens if usage is not None else None,
-        request_id=getattr(heard, "_request_id", None) or heard.id or "",
-        finish="blocked" if refused else _FINISHES.get(choice.finish_reason, "complete"),
+        text=refused or _text_of(message),
+        input_tokens=getattr(usage, "prompt_tokens", None),
+        output_tokens=getattr(usage, "completion_tokens", None),
+        request_id=str(getattr(heard, "_request_id", None) or heard.id or ""),
+        finish="blocked" if refused else _FINISHES.get(str(getattr(choice, "finish_reason", "")), "complete"),
     )
+
+
+def _text_of(message: Any) -> str:
+    """The content, also where it comes in parts. Where it is empty, what stands under the model's thoughts: servers
+    that part thoughts from answers by their marks put an answer without the marks there."""
+    content = getattr(message, "content", None)
+    if isinstance(content, list):
+        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    elif content and not isinstance(content, str):
+        content = json.dumps(content)
+    if content and content.strip():
+        return str(content)
+    thoughts = (getattr(message, name, None) for name in ("reasoning_content", "reasoning"))
+    return next((text for text in thoughts if isinstance(text, str) and text), "")

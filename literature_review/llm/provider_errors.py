@@ -25,6 +25,8 @@ _SHOWN = 400  # characters of a provider's own words
 _TEXT_LIMIT = 16_000
 _HEADERS = ("retry-after", "content-type", "x-request-id")
 _BAD_KEY = re.compile(r"api[ _]key[ _](?:not valid|invalid|expired)|api_key_invalid", re.IGNORECASE)
+_TOO_LONG = re.compile(r"context[ _](?:length|size|window)|maximum context|n_ctx|input token count", re.IGNORECASE)
+_NO_SCHEMA = re.compile(r"response_format|json_schema|guided_json|structured output", re.IGNORECASE)
 _QUOTA = re.compile(r'"quotaId":\s*"([\w-]+)"')
 _UNREACHED = ("ConnectError", "ConnectTimeout")  # of httpx, by name: it is not imported here
 _ATTRIBUTES = ("message", "body", "details", "doc", "object", "code", "status", "type")
@@ -158,7 +160,7 @@ class ErrorTeller:
         if body.lstrip()[:1] == "<":
             raise ProviderError(f"{self._name}: {self._base_url} answered with a web page, not with JSON: set "
                                 f"llm.base_url to the address of the API itself{self._hint()}") from error  # fmt: skip
-        raise ConnectionLostError(f"{self._name}: the answer of {self._base_url} is no whole JSON: "
+        raise ConnectionLostError(f"{self._name}: what {self._base_url} sent is no whole answer of this API: "
                                   f"{shown or 'it is empty'}") from error  # fmt: skip
 
     def tell_status(self, status: int, body: str) -> NoReturn:
@@ -178,11 +180,24 @@ class ErrorTeller:
             return (f"{self._name}: there is no such API at {self._base_url} (404): look at llm.base_url{self._hint()}"
                     f"{'; the server says: ' + said if said else ''}")  # fmt: skip
         quotas = ", ".join(dict.fromkeys(_QUOTA.findall(heard.text)))
-        return f"{self._name} answered {status}: {said or 'no word of why'}{f' (quota: {quotas})' if quotas else ''}"
+        remedy = _remedy(status, heard.text)
+        return (f"{self._name} answered {status}: {said or 'no word of why'}{f' (quota: {quotas})' if quotas else ''}"
+                f"{'; ' + remedy if remedy else ''}")  # fmt: skip
 
     def _hint(self) -> str:
         hint = ", which for servers of this kind usually ends in /v1"
         return hint if self._name == "openai_compatible" and not self._base_url.endswith("/v1") else ""
+
+
+def _remedy(status: int, body: str) -> str:
+    """What to do about a request that a server would not take, where its words say why."""
+    if status not in (400, 413, 422):
+        return ""
+    if _TOO_LONG.search(body):
+        return "lower llm.max_input_tokens or llm.max_output_tokens, or give the server a longer context"
+    if _NO_SCHEMA.search(body):
+        return "the server has to take a JSON schema as response_format: use a newer version of it, or another"
+    return ""
 
 
 def _said(body: str) -> str:

@@ -1,6 +1,6 @@
 """Whether an answer is what was asked for: JSON, by the schema, and by what only the caller knows.
 
-    text -> out of its fence -> strict JSON -> jsonschema -> the caller's check -> data, or the first fault in words
+    text -> thoughts and fence off -> strict JSON -> jsonschema -> the caller's check -> data, or the fault in words
 
 A fault is told to the model when it is asked again, and to the user in the end; it never raises.
 """
@@ -19,6 +19,7 @@ from literature_review.strict_json import Problems, join, parse_json, printable
 
 MAX_CHARACTERS = 2_000_000  # of an answer: more than any model writes; beyond it nothing is parsed
 _LONGEST_FAULT = 300  # characters, as they come from the answer
+_THOUGHTS = re.compile(r"(?:<think>|(?![{\[`\"])).*?</think>\s*", re.DOTALL)  # of models whose server leaves them in
 _FENCED = re.compile(r"```[A-Za-z]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 AGAIN = (
@@ -60,6 +61,7 @@ def _data(text: str) -> tuple[Any, str]:
     inner = text.strip("\ufeff \t\r\n")
     if not inner:
         return None, "the answer is empty"
+    inner = inner[thoughts.end() :] if (thoughts := _THOUGHTS.match(inner)) else inner
     fenced = _FENCED.fullmatch(inner) if inner.startswith("```") else None
     problems = Problems()
     data = parse_json(fenced[1] if fenced else inner, "the answer", problems)

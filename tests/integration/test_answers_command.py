@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,6 +60,52 @@ def test_export_to_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["answers", "export", "--output-dir", str(folder), "--to", str(target)]) == 0
     assert [json.loads(line)["user"] for line in target.read_text().splitlines()] == ["1", "2"]
     assert capsys.readouterr().out == f"2 answers are in {target}\n"
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither an answer that cannot be read nor a full disk costs the last good export; and nothing lies beside it."""
+    target = folder / "answers.jsonl"
+    words = ["answers", "export", "--output-dir", str(folder), "--to", str(target)]
+    assert main(words) == 0
+    before = target.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _full)
+        assert main(words) == 2
+    assert f"--to: {target} cannot be written (No space left on device)" in capsys.readouterr().err
+    with closing(sqlite3.connect(folder / "answers.db")) as database, database:
+        database.execute("UPDATE answers SET question = x'00' WHERE id = 2")
+    assert main(words) == 2
+    assert "an answer cannot be read" in capsys.readouterr().err
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["answers.db", "answers.jsonl"]
+
+
+def _full(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_export_goes_through_a_link_or_into_a_device(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no file of its own is not replaced by one."""
+    (folder / "real.jsonl").write_text("old")
+    (folder / "link.jsonl").symlink_to(folder / "real.jsonl")
+    for target in (folder / "link.jsonl", Path(os.devnull)):
+        assert main(["answers", "export", "--output-dir", str(folder), "--to", str(target)]) == 0
+    assert (folder / "link.jsonl").is_symlink()
+    assert len((folder / "real.jsonl").read_text().splitlines()) == 2
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("name", ["answers.db", "answers.db-wal", "review.db", "link.db"])
+def test_no_database_is_written_over(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with closing(sqlite3.connect(folder / "review.db")) as database:
+        database.execute("CREATE TABLE papers (id)")
+    (folder / "link.db").symlink_to(folder / "answers.db")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert main(["answers", "export", "--output-dir", str(folder), "--to", str(folder / name)]) == 2
+    assert f"{name} is a database" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_clear_asks_for_yes_and_leaves_the_ledger(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

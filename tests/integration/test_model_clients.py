@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from literature_review.llm import client_settings, gemini, openai_compatible
 from literature_review.llm.chat import ModelQuestion
 from literature_review.llm.gemini import GeminiModel
 from literature_review.llm.openai_compatible import OpenAICompatibleModel
+from literature_review.llm.provider_errors import ProviderError
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ErrorType
 
 pytestmark = pytest.mark.integration
@@ -124,6 +126,110 @@ def test_a_model_that_takes_no_temperature_is_sent_none(model: str, parameters: 
     own = OpenAICompatibleModel(model, None, "http://127.0.0.1:1")
     assert own.parameters == {"temperature": 0}
     own.close()
+
+
+ANSWER = '{"quote": "tea"}'
+MESSAGE: Mapping[str, Any] = {"role": "assistant", "content": ANSWER}
+COUNTED = {"prompt_tokens": 5, "completion_tokens": 6}
+
+
+def completion(message: Any = MESSAGE, usage: Any = COUNTED, **more: Any) -> Reply:
+    """A completion as servers of one's own send it. `more`: fields of the choice."""
+    choices = [{"index": 0, "message": message, "finish_reason": "stop", **more}]
+    return Reply(body=json.dumps({"object": "chat.completion", "choices": choices, "usage": usage}))
+
+
+@pytest.mark.parametrize(
+    ("reply", "counted"),
+    [
+        (completion(usage=None), (None, None)),
+        (completion(usage={}), (None, None)),
+        (completion(usage={"total_tokens": 11}), (None, None)),
+        (completion(usage={"prompt_tokens": 5}), (5, None)),
+        (completion(usage=[]), (None, None)),
+        (completion(usage="not told"), (None, None)),
+        (completion(finish_reason=None), (5, 6)),
+        (completion(finish_reason="eos"), (5, 6)),
+        (completion({**MESSAGE, "tool_calls": None, "reasoning_content": "Hm."}, timings={"n": 1}), (5, 6)),
+        (completion({"role": "assistant", "content": None, "reasoning_content": ANSWER}), (5, 6)),
+        (completion({"role": "assistant", "content": "", "reasoning": ANSWER}), (5, 6)),
+        (completion({**MESSAGE, "content": [{"type": "text", "text": ANSWER}]}), (5, 6)),
+        (completion({**MESSAGE, "content": json.loads(ANSWER)}), (5, 6)),
+        (Reply(body=json.dumps({"choices": [{"message": MESSAGE}]})), (None, None)),
+        (Reply(body=json.dumps({"id": 17, "choices": [{"message": MESSAGE}], "usage": COUNTED})), (5, 6)),
+    ],
+)
+def test_answers_of_servers_of_ones_own_are_taken_as_they_are(
+    openai: OpenAICompatibleModel, server: ModelServer, reply: Reply, counted: tuple[int | None, int | None]
+) -> None:
+    """llama.cpp, vLLM, Ollama and their like leave fields out and add others; what they do not count is not known."""
+    server.answer = lambda request: reply
+    answer = openai.ask(QUESTION, 5.0)
+    assert (answer.text, answer.finish) == (ANSWER, "complete")
+    assert (answer.input_tokens, answer.output_tokens) == counted
+    assert isinstance(answer.request_id, str)
+
+
+@pytest.mark.parametrize("choice", [{"message": None}, {"message": {"content": None}}, {}, None, []])
+def test_a_choice_without_words_is_an_empty_answer(
+    openai: OpenAICompatibleModel, server: ModelServer, choice: Any
+) -> None:
+    """It was an answer, and may have been paid for: whoever asked decides whether to ask again."""
+    server.answer = lambda request: Reply(body=json.dumps({"choices": [choice]}))
+    answer = openai.ask(QUESTION, 5.0)
+    assert (answer.text, answer.finish) == ("", "complete")
+
+
+@pytest.mark.parametrize("body", ["null", "5", '{"choices": {}}', '{"choices": "x"}', '[{"error": "x"}]'])
+def test_json_that_is_no_completion_is_shown_as_it_was_sent(
+    openai: OpenAICompatibleModel, server: ModelServer, body: str
+) -> None:
+    server.answer = lambda request: Reply(body=body)
+    with pytest.raises(ProviderError, match="is no whole answer of this API: ") as raised:
+        openai.ask(QUESTION, 5.0)
+    assert "ChatCompletion" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "remedy"),
+    [
+        (400, {"error": {"message": "response_format type json_schema is not supported"}}, "as response_format"),
+        (422, {"detail": [{"loc": ["body", "response_format", "type"]}]}, "as response_format"),
+        (400, {"error": {"message": "the request exceeds the available context size"}}, "lower llm.max_input_tokens"),
+        (400, {"error": {"message": "Too long.", "code": "context_length_exceeded"}}, "lower llm.max_input_tokens"),
+        (400, {"object": "error", "message": "maximum context length is 4096"}, "lower llm.max_input_tokens"),
+        (404, {"error": {"message": 'model "local" not found, try pulling it first'}}, "set llm.model"),
+    ],
+)
+def test_what_a_server_of_ones_own_refuses_is_told_with_the_remedy(
+    openai: OpenAICompatibleModel, server: ModelServer, status: int, body: Mapping[str, Any], remedy: str
+) -> None:
+    server.answer = lambda request: Reply(status, json.dumps(body))
+    with pytest.raises(ProviderError, match=remedy) as raised:
+        openai.ask(QUESTION, 5.0)
+    assert ErrorClassifier.classify_error(raised.value) is ErrorType.PERMANENT
+
+
+def test_the_providers_own_address_written_out_is_the_provider() -> None:
+    """Its thinking models refuse the older name of the limit, and a temperature."""
+    written, left_out = (
+        OpenAICompatibleModel("gpt-5", "a-key-for-tests", url) for url in (openai_compatible.BASE_URL + "/", None)
+    )
+    assert written.parameters == left_out.parameters
+    assert written._limit == left_out._limit
+    written.close()
+    left_out.close()
+
+
+@pytest.mark.parametrize("reason", ["OTHER", "MALFORMED_RESPONSE", "MALFORMED_FUNCTION_CALL"])
+@pytest.mark.filterwarnings("ignore:.* is not a valid FinishReason")
+def test_an_answer_that_gemini_itself_calls_faulty_is_not_blocked(
+    google: GeminiModel, server: ModelServer, reason: str
+) -> None:
+    """No filter stopped it: it may be asked for again."""
+    server.answer = lambda request: Reply(body=json.dumps({"candidates": [{"finishReason": reason}]}))
+    answer = google.ask(QUESTION, 5.0)
+    assert (answer.text, answer.finish) == ("", "complete")
 
 
 def test_an_error_under_status_200_is_one(openai: OpenAICompatibleModel, server: ModelServer) -> None:

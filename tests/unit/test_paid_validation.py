@@ -29,6 +29,15 @@ def test_every_json_value_comes_back_bare_or_fenced(value: Any) -> None:
         assert read_answer(written, {}) == (value, "")
 
 
+@pytest.mark.parametrize("before", ["<think>\nIs it {so}?\n</think>\n\n", "It is so.\n</think>", "<think></think>"])
+def test_thoughts_that_a_server_leaves_in_are_no_part_of_the_answer(before: str) -> None:
+    """And what only looks like their end, inside the answer, stays."""
+    for value in ({"quote": "a </think> b"}, ["<think>"], "</think>"):
+        assert read_answer(before + json.dumps(value), {}) == (value, "")
+        assert read_answer(f"{before}```json\n{json.dumps(value)}\n```", {}) == (value, "")
+        assert read_answer(json.dumps(value), {}) == (value, "")
+
+
 @given(st.text() | st.text(st.sampled_from('{}[]",:01eE.-nutrfals\\ `\n')))
 def test_no_text_makes_it_raise(text: str) -> None:
     """What is no answer is a fault: one line, short enough for a log and a prompt."""
@@ -60,6 +69,8 @@ def test_no_text_makes_it_raise(text: str) -> None:
         ('"' + "x" * 10_000_000 + '"', "longer than 2,000,000 characters"),
         ("[" + "1," * 200_000 + "1]", "is not of type 'object'"),
         ("```json\n" * 200_000, "is not JSON"),
+        ("<think>" * 200_000, "is not JSON"),
+        ("It is <think>so", "is not JSON"),
         (r'{"score": 0.5, "why": "\ud800"}', "half a character"),
         ("{}", "'score' is a required property"),
         ("null", "is not of type 'object'"),
@@ -68,7 +79,7 @@ def test_no_text_makes_it_raise(text: str) -> None:
         ('{"score": true}', "score: True is not of type 'number'"),
         ('{"score": 1.01}', "score: 1.01 is greater than the maximum of 1"),
     ],
-    ids=range(23),
+    ids=range(25),
 )
 def test_what_is_wrong_is_said(text: str, named: str) -> None:
     data, fault = read_answer(text, SCHEMA)
