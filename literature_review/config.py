@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from literature_review import config_shape, stage_order
-from literature_review.config_shape import BACKEND_KEYS, BACKEND_QUOTAS, SCORE_WEIGHTS, on_this_machine
+from literature_review.config_shape import BACKENDS, SCORE_WEIGHTS, on_this_machine
 from literature_review.errors import ConfigError
 from literature_review.light_record import as_plain, made, record
 from literature_review.strict_json import Problems, read_json
@@ -101,14 +101,15 @@ class LlmSettings:
 
     def __post_init__(self) -> None:
         if self.api_key_env == "":
-            object.__setattr__(self, "api_key_env", BACKEND_KEYS.get(self.backend))
+            object.__setattr__(self, "api_key_env", BACKENDS[self.backend].key_env)
 
     @property
     def key_needed(self) -> bool:
         """False for offline, for a server on this machine, and for one that is said to need no key."""
-        if self.backend == "openai_compatible":
-            return self.api_key_env is not None and not on_this_machine(self.base_url)
-        return self.backend != "offline"
+        backend = BACKENDS[self.backend]
+        if self.api_key_env is None or not backend.api:
+            return False
+        return not (backend.keyless and on_this_machine(self.base_url))
 
 
 @record
@@ -177,7 +178,7 @@ class Config:
     @property
     def quota_of_backend(self) -> Quota | None:
         """What limits the calls of `llm.backend`; None where nothing does."""
-        return self.quota.get(BACKEND_QUOTAS.get(self.llm.backend, "")) if self.enable_quota_management else None
+        return self.quota.get(BACKENDS[self.llm.backend].api) if self.enable_quota_management else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data in the form of the file, every key written out; `parse_config` makes the same settings of it

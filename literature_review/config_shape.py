@@ -14,15 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from literature_review.json_shape import REQUIRED, Block, Each, Flag, ListOf, Number, Text, key_text
+from literature_review.plugins import PLUGINS
 from literature_review.stage_order import order_stages
 from literature_review.strict_json import Problems, join, looks_secret, shown
 
-BACKEND_KEYS: dict[str, str | None] = {
-    "offline": None,
-    "gemini": "GEMINI_API_KEY",
-    "openai_compatible": "OPENAI_API_KEY",
-}
-BACKEND_QUOTAS = {"gemini": "gemini_api", "openai_compatible": "openai_api"}
+BACKENDS = PLUGINS["backend"]
 SCORE_WEIGHTS = {
     "relevance": 0.36,
     "directness": 0.225,
@@ -161,7 +157,7 @@ SHAPE = Block(
                         "enable_jitter": Flag(True),
                     }
                 ),
-                "quota": Each(_QUOTA, "api", tuple(BACKEND_QUOTAS.values())),
+                "quota": Each(_QUOTA, "api", tuple(backend.api for backend in BACKENDS.values() if backend.api)),
                 "feature_flags": Block(
                     {
                         "enable_parallel_processing": Flag(False),
@@ -173,7 +169,7 @@ SHAPE = Block(
         ),
         "llm": Block(
             {
-                "backend": Text("offline", choices=tuple(BACKEND_KEYS)),
+                "backend": Text("offline", choices=tuple(BACKENDS)),
                 "model": Text("", empty=True),
                 "base_url": Text(None, check=_check_url, nullable=True),
                 "api_key_env": Text("", check=_check_key_name, nullable=True),
@@ -271,7 +267,7 @@ def _check_question_size(
     llm: Mapping[str, Any], quotas: Mapping[str, Mapping[str, Any]], problems: Problems
 ) -> None:
     """A question larger than the tokens of a minute could never be asked."""
-    api = BACKEND_QUOTAS.get(llm["backend"], "")
+    api = BACKENDS[llm["backend"]].api
     limit = quotas.get(api, {}).get("tokens_per_minute")
     if limit is not None and limit < llm["max_input_tokens"]:
         most = llm["max_input_tokens"]
@@ -302,8 +298,9 @@ def _check_weights(review: dict[str, Any], problems: Problems) -> None:
 
 
 def _check_key(llm: Mapping[str, Any], problems: Problems) -> None:
-    if llm["backend"] == "gemini" and llm["api_key_env"] is None:
-        problems.add("llm.api_key_env", "is null, but gemini needs a key; name the variable that holds it")
+    name = llm["backend"]
+    if BACKENDS[name].key_env and not BACKENDS[name].keyless and llm["api_key_env"] is None:
+        problems.add("llm.api_key_env", f"is null, but {name} needs a key; name the variable that holds it")
 
 
 def _check_files(settings: Mapping[str, Any], source: str | None, problems: Problems) -> None:

@@ -1,7 +1,8 @@
-"""One table: what a part is called -> where it stands, and the extra that it needs.
+"""One table: what a part is called -> where it stands, and what it needs.
 
 A part is imported when it is chosen, so a package that is not installed hurts only who chose it. A new back end,
 report, store or reader is one file and one line here; a new stage needs none (`stages` in the configuration).
+docs/extending.md shows one of each.
 """
 
 from __future__ import annotations
@@ -17,11 +18,18 @@ from literature_review.light_record import record
 @record
 class Plugin:
     """`target`: "module:attribute". `packages`: what it imports beyond the standard library; `extra`: the name
-    under which `pip install` brings them."""
+    under which `pip install` brings them.
+
+    Of a back end that asks a server: `api`, the name of its limits in `v2_features.quota`; `key_env`, the usual
+    variable of its key; `keyless`, whether a server of one's own may need none.
+    """
 
     target: str
     packages: tuple[str, ...] = ()
     extra: str = ""
+    api: str = ""
+    key_env: str | None = None
+    keyless: bool = False
 
 
 _ANSWERS = ("jsonschema", "rapidfuzz")  # what checks a model's answers and its quotes
@@ -29,9 +37,13 @@ PLUGINS: dict[str, dict[str, Plugin]] = {
     "assembly": {"standard": Plugin("literature_review.wiring:build_parts")},
     "backend": {
         "offline": Plugin("literature_review.llm.offline_backend:OfflineBackend"),
-        "gemini": Plugin("literature_review.llm.paid:build_gemini", ("google.genai", *_ANSWERS), "gemini"),
+        "gemini": Plugin(
+            "literature_review.llm.paid:build_gemini", ("google.genai", *_ANSWERS), "gemini",
+            api="gemini_api", key_env="GEMINI_API_KEY",
+        ),
         "openai_compatible": Plugin(
-            "literature_review.llm.paid:build_openai_compatible", ("openai", *_ANSWERS), "openai"
+            "literature_review.llm.paid:build_openai_compatible", ("openai", *_ANSWERS), "openai",
+            api="openai_api", key_env="OPENAI_API_KEY", keyless=True,
         ),
     },
     "reader": {"standard": Plugin("literature_review.documents:PaperReader")},
@@ -44,7 +56,7 @@ PLUGINS: dict[str, dict[str, Plugin]] = {
         "csv": Plugin("literature_review.reports.csv_report:CsvReport"),
         "html": Plugin("literature_review.reports.html_report:HtmlReport"),
     },
-}
+}  # fmt: skip
 
 
 def load(kind: str, name: str) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from literature_review.config import Config
-from literature_review.config_shape import BACKEND_QUOTAS
 from literature_review.errors import (
     ConfigError,
     MissingExtraError,
@@ -155,8 +154,6 @@ def _check_backend(config: Config) -> None:
             f"llm.backend {name!r} needs its key in the environment variable {config.llm.api_key_env}: set it, or name "
             "another variable in llm.api_key_env"
         )
-    if name not in PLUGINS["backend"]:
-        raise UsageError(f"llm.backend: there is no back end {name!r}; known: {', '.join(sorted(PLUGINS['backend']))}")
     require_packages("backend", name)
 
 
@@ -203,7 +200,7 @@ def _unusable(config: Config) -> list[str]:
         "review.db": lambda path: schema.check(path, thorough),
         config.version_history_path: lambda path: load("history", "file")(path).check(),
     }
-    if config.llm.backend != "offline":
+    if PLUGINS["backend"][config.llm.backend].api:
         from literature_review.llm.paid_book import FILE_NAME, PaidBook
 
         looks[FILE_NAME] = lambda path: PaidBook(path).check(thorough)
@@ -240,9 +237,9 @@ def _breaker(config: Config) -> CircuitBreaker:
 
 
 def _backend(config: Config, log: RunLog, breaker: CircuitBreaker) -> Any:
-    """The back end; a paid one gets the gate that its calls pass."""
+    """The back end; one that asks a server gets the gate that its calls pass."""
     make = load("backend", config.llm.backend)
-    if config.llm.backend == "offline":
+    if not PLUGINS["backend"][config.llm.backend].api:
         return make(config.to_json())
     return make(config.to_json(), _gate(config, log, breaker), config.output_dir, log)
 
@@ -251,7 +248,7 @@ def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
     from literature_review.pipeline.calls import CallGate
     from literature_review.pipeline.daily_quota import DailyQuota
 
-    api, quota = BACKEND_QUOTAS[config.llm.backend], config.quota_of_backend
+    api, quota = PLUGINS["backend"][config.llm.backend].api, config.quota_of_backend
     return CallGate(
         config.call_retry,
         log,

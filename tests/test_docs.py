@@ -144,3 +144,34 @@ def test_the_changelog_knows_the_version() -> None:
 def test_the_folder_of_work_is_not_named_anywhere() -> None:
     for path in DOCS:
         assert "/tmp/" not in path.read_text(encoding="utf-8"), path
+
+
+def test_a_report_and_a_back_end_of_ones_own_are_a_file_and_a_line_as_shown(tmp_path: Path) -> None:
+    """In a copy of the package, with the files that docs/extending.md shows and their lines in the table."""
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    package = tmp_path / "literature_review"
+    shutil.copytree(ROOT / "literature_review", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pipeline_orchestrator.py", tmp_path)
+    table = (package / "plugins.py").read_text(encoding="utf-8")
+    files = ("reports/gap_list.py", "llm/keyword_backend.py")
+    lines = [line.strip() for line in blocks(text, "")]
+    for file, code, line, kind in zip(files, blocks(text, "python"), lines, ("report", "backend"), strict=True):
+        assert f"`literature_review/{file}`" in text
+        (package / file).write_text(code, encoding="utf-8")
+        table = table.replace(f'    "{kind}": {{\n', f'    "{kind}": {{\n        {line}\n')
+    (package / "plugins.py").write_text(table, encoding="utf-8")
+    (tmp_path / "pipeline_config.json").write_text(json.dumps({
+        "papers": str(ROOT / "examples" / "papers"), "protocol": str(ROOT / "examples" / "protocol.json"),
+        "llm": {"backend": "keywords"},
+    }))  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "pipeline_orchestrator.py"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "review_output" / "gap_analysis_report.json").read_text(encoding="utf-8"))
+    subs = [s for q in report["questions"] for r in q["requirements"] for s in r["sub_requirements"]]
+    claims = [claim for sub in subs for claim in sub["claims"]]
+    assert {claim["backend"] for claim in claims} == {"keywords"}
+    gaps = [f"{sub['id']}: {sub['text']}" for sub in subs if sub["status"] == "gap"]
+    assert (tmp_path / "review_output" / "gap_analysis_report.txt").read_text(encoding="utf-8").splitlines() == gaps

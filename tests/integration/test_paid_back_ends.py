@@ -114,10 +114,10 @@ def test_the_key_is_asked_for_first_and_then_the_package_with_its_command(
 ) -> None:
     make_review(tmp_path)
     monkeypatch.delenv(variable, raising=False)
-    extra = plugins.PLUGINS["backend"][backend].extra
-    monkeypatch.setitem(
-        plugins.PLUGINS["backend"], backend, plugins.Plugin("nowhere:build", ("no_such_package_here",), extra)
-    )
+    there = plugins.PLUGINS["backend"][backend]
+    extra = there.extra
+    lacking = plugins.Plugin("nowhere:build", ("no_such_package_here",), extra, there.api, there.key_env)
+    monkeypatch.setitem(plugins.PLUGINS["backend"], backend, lacking)
     for dry in (True, False):
         settings: dict[str, Any] = {"llm": {"backend": backend}, "dry_run": dry}
         monkeypatch.delenv(variable, raising=False)

@@ -32,7 +32,7 @@ from literature_review.config import (
     load_config,
     parse_config,
 )
-from literature_review.config_shape import BACKEND_KEYS, OVERRIDES, SHAPE
+from literature_review.config_shape import OVERRIDES, SHAPE
 from literature_review.errors import ConfigError
 from literature_review.json_shape import REQUIRED, Number
 from literature_review.pipeline.runlog import RunLog
@@ -534,8 +534,13 @@ def test_gemini_without_a_key_is_refused() -> None:
     assert "gemini needs a key" in only({"llm": {"backend": "gemini", "api_key_env": None}})
 
 
-def test_every_back_end_that_there_is_can_be_named() -> None:
-    assert set(BACKEND_KEYS) >= set(PLUGINS["backend"])
+@pytest.mark.parametrize("name", PLUGINS["backend"])
+def test_every_back_end_of_the_table_can_be_named_and_limited(name: str) -> None:
+    api = PLUGINS["backend"][name].api
+    quota = {api: {"rate": 10, "per_seconds": 60}} if api else {}
+    made = parse_config({"llm": {"backend": name}, "v2_features": {"quota": quota}})
+    assert made.llm.backend == name
+    assert (made.quota_of_backend is not None) is bool(api)
 
 
 # The protocol that it names
