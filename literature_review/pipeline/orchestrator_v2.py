@@ -104,11 +104,15 @@ _PERMANENT_TYPES = (
     FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError,
     SyntaxError, TypeError, NameError, AttributeError, ImportError,
 )
-_NETWORK_ERRNO = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+_NETWORK_ERRNO = frozenset({
+    errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH,
+    errno.EPIPE, errno.ETIMEDOUT,
+})
+_TRY_NAME_AGAIN = frozenset({-3, 2, 11002})  # EAI_AGAIN of Linux, BSD and macOS, Windows; its text may be translated
 # Client libraries' own network errors, known by name: nothing of theirs is imported here.
 _CLIENTS = frozenset({
-    "aiohttp", "anthropic", "asyncio", "concurrent", "google", "http", "httpcore", "httpx", "openai", "requests",
-    "urllib3",
+    "aiohttp", "anthropic", "asyncio", "concurrent", "google", "http", "httpcore", "httpcore2", "httpx", "httpx2",
+    "multiprocessing", "openai", "requests", "urllib3",
 })
 _CLIENT_NETWORK_ERRORS = frozenset({
     "APIConnectionError", "APITimeoutError", "ChunkedEncodingError", "ConnectError", "ConnectTimeout",
@@ -116,37 +120,51 @@ _CLIENT_NETWORK_ERRORS = frozenset({
     "ReadError", "ReadTimeout", "RemoteProtocolError", "ServerConnectionError", "Timeout", "TimeoutError",
     "TimeoutException", "WriteError",
 })
-# A number is a status only where it stands as one: after a name for it, before its phrase, or as "error 502.".
+# A number is a status only where it stands as one: after a name for it; before a status's phrase, or words that
+# providers put there; or alone after "error" or "server returned".
 _STATUS_NAME = (
-    r"""(?i)(?:\bhttp(?:/\d(?:\.\d)?)?(?: (?:status|error|response))?(?: code)?|\b(?:status|error|response)[ _-]?code"""
-    r"""|\bstatus|["']code)["']?\s*(?:[:=(]|is\b|of\b)?\s*["']?$"""
+    r"""(?i)(?:\bhttp(?:/\d(?:\.\d)?)?(?: (?:status|error|response))?(?: code)?|\bhttp\w{0,9}(?:error|exception)"""
+    r"""|\b(?:status|error|response)[ _-]?code|\bstatus|["']code)["']?\s*(?:[:=(]|is\b|of\b)?\s*["']?$"""
 )
 _STATUS_LEAD = r"""(?i)(?:^|[](\[{:;,"'\n-]\s*|\b(?:returned|got|received|with|error|failed|was|is|an?)\s+)$"""
 _STATUS_PHRASE = (
     r"(?i)\s*[:,-]?\s*(?:client error|server error|bad request|unauthori[sz]ed|forbidden|not[ _]found|method not"
     r"|request time|payload|content too|request entity|unprocessable|too early|too many|internal|bad gateway|service un"
-    r"|gateway time|overloaded|unavailable|resource_ex|invalid_arg|unauthenticated|permission_denied|deadline_ex)"
+    r"|gateway time|overloaded|unavailable|resource[_ ](?:has been )?ex|invalid_arg|unauthenticated|permission_denied"
+    r"|deadline|quota exc|you exceeded|rate limit|an internal|the (?:service|model|request)|upstream|(?:your )?api key"
+    r"|method doesn|models/|user location)"
 )
-_QUOTA_ID = r"(?i)quota_?id[\\\"'\s:=]+([\w./-]+)"
+_STATUS_ANSWER = (
+    r"(?i)\b(?:error\s*[:=#(]?|(?:got|received)(?: an?)? response"
+    r"|(?:api|gateway|proxy|server|service|upstream) (?:returned|responded|replied|answered)(?: with)?)\s*$"
+)
+_QUOTA_ID = r"(?i)quota_?(?:id|limit)[\\\"'\s:=]+([\w./-]+)"
 _BARRED_TEXT = (
-    r"\b(?:insufficient_quota|unauthori[sz]ed|unauthenticated|permission_denied|api_key_invalid"
-    r"|(?:invalid|incorrect|bad|missing|no|wrong|expired|revoked)[ _]api[ _-]?key"
-    r"|api[ _-]?key(?: \S+)?(?: is| was)? (?:not valid|invalid|missing|not set|not found|required|expired))"
+    r"(?:\b|_)(?:insufficient_quota|credit balance is too low|unauthori[sz]ed|unauthenticated|permission_denied"
+    r"|(?:authentication|permission)_error|api_key_invalid"
+    r"|(?:invalid|incorrect|bad|missing|no|wrong|expired|revoked|passing|provide(?: an)?)[ _](?:x-|\(`)?api[ _-]?key"
+    r"|api[ _-]?key(?: \S+)?(?: is| was)? (?:not valid|invalid|missing|not set|not found|required|expired"
+    r"|reported as leaked))"
 )
 _PERMANENT_TEXT = (
-    r"\b(?:no such file|file not found|filenotfounderror|permission denied|permissionerror|access denied|forbidden"
-    r"|authentication (?:failed|error)|authenticationerror|invalid credentials|invalid_argument|invalid syntax"
-    r"|(?:syntax|type|name|attribute|import) ?error\b|modulenotfounderror|no module named|cannot import name"
+    r"\b(?:no such file|(?:file|path)(?: \S+)? does not exist|file not found|filenotfounderror|missing file"
+    r"|permission denied|permissionerror|access denied|forbidden|authentication (?:failed|error)|authenticationerror"
+    r"|(?:bad|invalid) credentials|invalid_argument|invalid syntax"
+    r"|(?<!-)(?:syntax|type|name|attribute|import) ?error\b(?!-)|modulenotfounderror|no module named|cannot import name"
     r"|has no attribute|is not defined)"
 )
 _TRANSIENT_TEXT = (
-    r"\b(?:(?:read|connect|connection|request|gateway|api)?[ -]?time(?:d?[ -]|)?outs?(?:error)?\b|deadline[ _]exceeded"
-    r"|connection[ -](?:refused|reset|aborted|dropped|lost|closed|error|timed)|connection ?\w{0,7}error\b"
-    r"|(?:refused|reset|dropped|closed|broke) the connection|remote end closed|server disconnected|broken pipe"
+    r"\b(?:(?:read|connect|connection|request|gateway|api)?[ -]?time(?:d?[ -]|)?outs?(?:error)?\b"
+    r"|deadline[ _]?(?:exceeded|expired)|connect(?:ion)? ?\w{0,7}error\b|disconnect/reset"
+    r"|connection(?: to \S+)?(?: was| has been)?[ -](?:refused|reset|aborted|broken|dropped|lost|closed|error|timed)"
+    r"|(?:refused|reset|dropped|closed|broke)(?: the)? connection|remote end closed|server disconnected|broken pipe"
+    r"|response ended prematurely|incompleteread|socket hang up|socket closed|eof occurred in violation"
     r"|network (?:error|is unreachable|unreachable)|no route to host|host is unreachable"
-    r"|temporary failure in name resolution|temporarily unavailable|service unavailable|overloaded|resource_exhausted"
-    r"|resource has been exhausted|rate[ _-]?limit(?:s|ed|_exceeded|_error|exceeded|error)?\b|too many requests"
-    r"|bad gateway|internal server error|econn(?:reset|refused|aborted)|etimedout|eai_again)"
+    r"|temporary failure in name resolution|service ?(?:is )?(?:currently |temporarily )?unavailable"
+    r"|temporarily unavailable|overloaded|resource[ _]?(?:has been )?exhausted|(?<!disk )quota exceeded"
+    r"|exceeded your (?:current )?quota|rate[ _-]?limit(?:s|ed|_exceeded|_error|exceeded|error)?\b"
+    r"|too[ _]?many[ _]?requests|bad gateway|internal server error|server_error|server had an error"
+    r"|econn(?:reset|refused|aborted)|etimedout|eai_again)"
 )
 _TEXT_LIMIT = 16_000  # characters of a text that are looked at
 _compiled = lru_cache(maxsize=None)(re.compile)  # at the first use: compiling takes longer than the rest of the import
@@ -185,7 +203,7 @@ def _judge_exception(error: object, seen: set[int]) -> Verdict | None:
     return (
         (None if bare else _judge_status(_status_of(error), error))
         or _judge_type(type(error))  # type: ignore[arg-type]  # hashable, whatever the checker says
-        or (_TRANSIENT if isinstance(error, OSError) and error.errno in _NETWORK_ERRNO else None)
+        or (_judge_errno(error) if isinstance(error, OSError) else None)
         or (None if bare else _judge_group(_attribute(error, "exceptions"), seen))
         or _judge_exception(error.__cause__ or (None if bare else _attribute(error, "reason")), seen)  # as in urllib
         or _judge_text(_text_of(error) if bare else _details_of(error))
@@ -202,6 +220,11 @@ def _judge_type(kind: type[BaseException]) -> Verdict | None:
     by_name = (base.__name__ in _CLIENT_NETWORK_ERRORS and base.__module__.split(".")[0] in _CLIENTS
                for base in kind.__mro__)
     return _TRANSIENT if any(by_name) else None
+
+
+def _judge_errno(error: OSError) -> Verdict | None:
+    numbers = _TRY_NAME_AGAIN if type(error).__name__ == "gaierror" else _NETWORK_ERRNO
+    return _TRANSIENT if error.errno in numbers else None
 
 
 def _judge_group(members: object, seen: set[int]) -> Verdict | None:
@@ -237,8 +260,8 @@ def _is_status(before: str, after: str) -> bool:
         return True
     if _compiled(_STATUS_PHRASE).match(after):
         return _compiled(_STATUS_LEAD).search(before) is not None
-    as_error = _compiled(r"(?i)\berror\s*[:=#]?\s*$").search(before)
-    return as_error is not None and _compiled(r"\s*(?:[].,;:)}]|$)").match(after) is not None
+    as_answer = _compiled(_STATUS_ANSWER).search(before)
+    return as_answer is not None and _compiled(r"\s*(?:[].,;:)}{]|$)").match(after) is not None
 
 
 def _quota_is_spent(details: str) -> bool:

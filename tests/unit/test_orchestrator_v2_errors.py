@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
+import socket
 import time
 import urllib.error
 from typing import Any
@@ -24,6 +26,10 @@ class ApiError(Exception):
     def __init__(self, text: str = "failed", **attributes: Any) -> None:
         super().__init__(text)
         self.__dict__.update(attributes)
+
+
+class ClientOSError(OSError):
+    """As aiohttp's: its number does not make it a ConnectionRefusedError."""
 
 
 class Response:
@@ -92,6 +98,11 @@ def test_a_status_that_the_exception_carries_stands_above_its_text(error: Except
         (BrokenPipeError(), TRANSIENT),
         (OSError(errno.EHOSTUNREACH, "No route"), TRANSIENT),
         (OSError(errno.ENOSPC, "No space left on device"), UNKNOWN),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), UNKNOWN),
+        (ClientOSError(errno.ECONNREFUSED, "cannot connect"), TRANSIENT),
+        (socket.gaierror(socket.EAI_AGAIN, "zeitweiliger Fehler"), TRANSIENT),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), UNKNOWN),
+        (multiprocessing.TimeoutError(), TRANSIENT),
         (FileNotFoundError("connection timed out"), PERMANENT),
         (PermissionError(), PERMANENT),
         (SyntaxError("x"), PERMANENT),
@@ -114,8 +125,10 @@ def test_the_type_stands_above_the_text(error: Exception, expected: ErrorType) -
 def test_client_libraries_network_errors_are_known_by_module_and_name() -> None:
     known = type("ReadTimeout", (Exception,), {"__module__": "httpx._exceptions"})
     heir = type("Mine", (known,), {"__module__": "my.module"})
+    successor = type("RemoteProtocolError", (Exception,), {"__module__": "httpx2._exceptions"})
     other = type("ReadError", (Exception,), {"__module__": "tarfile"})
-    assert [classify(kind("x")) for kind in (known, heir, other)] == [TRANSIENT, TRANSIENT, UNKNOWN]
+    assert [classify(kind("x")) for kind in (known, heir, successor)] == [TRANSIENT] * 3
+    assert classify(other("x")) is UNKNOWN
 
 
 def test_the_cause_decides_where_the_error_itself_says_nothing() -> None:
@@ -235,6 +248,54 @@ def test_texts(text: str, expected: ErrorType) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("429 Resource exhausted. Please try again later. Please refer to https://x/error-code-429", TRANSIENT),
+        ("Resource has been exhausted (e.g. check quota).", TRANSIENT),
+        ("429 Quota exceeded for aiplatform.googleapis.com/requests_per_minute with base model: x", TRANSIENT),
+        ("google.api_core.exceptions.ResourceExhausted: 429 Quota exceeded for quota metric", TRANSIENT),
+        ("429 You exceeded your current quota, please check your plan and billing details.", TRANSIENT),
+        ("500 An internal error has occurred. Please retry or report it", TRANSIENT),
+        ("504 Deadline expired before operation could complete.", TRANSIENT),
+        ("503 The service is currently unavailable.", TRANSIENT),
+        ("503 The model is overloaded. Please try again later.", TRANSIENT),
+        ("503 upstream connect error or disconnect/reset before headers. reset reason: overflow", TRANSIENT),
+        ("The server had an error while processing your request. Sorry about that!", TRANSIENT),
+        ('Error: 429 {"type":"error","error":{"type":"x"}}', TRANSIENT),
+        ("{'type': 'error', 'error': {'type': 'overloaded_error', 'message': 'Overloaded'}}", TRANSIENT),
+        ("Error code: 400 - {'error': {'message': 'context length exceeded'}}", PERMANENT),
+        ("Error code: 400 - {'error': {'message': 'Your credit balance is too low'}}", PERMANENT),
+        ("invalid x-api-key", PERMANENT),
+        ("authentication_error", PERMANENT),
+        ("You didn't provide an API key.", PERMANENT),
+        ("The api_key client option must be set either by passing api_key to the client or by X_API_KEY", PERMANENT),
+        ("GEMINI_API_KEY is not set", PERMANENT),
+        ("403 Your API key was reported as leaked. Please use another API key.", PERMANENT),
+        ("403 Method doesn't allow unregistered callers", PERMANENT),
+        ("404 models/x is not found for API version v1beta", PERMANENT),
+        ("400 User location is not supported for the API use.", PERMANENT),
+        ("peer closed connection without sending complete message body (incomplete chunked read)", TRANSIENT),
+        ("Connection to 10.0.0.1 was refused", TRANSIENT),
+        ("Response ended prematurely", TRANSIENT),
+        ("EOF occurred in violation of protocol (_ssl.c:1007)", TRANSIENT),
+        ("HTTPStatusError: 429", TRANSIENT),
+        ("The server returned 503", TRANSIENT),
+        ("TooManyRequests", TRANSIENT),
+        ("File 'a.txt' does not exist", PERMANENT),
+        ("the server returned 404 papers", UNKNOWN),
+        ("Disk quota exceeded", UNKNOWN),
+        ("KeyError: 429", UNKNOWN),
+        ("the name error-prone", UNKNOWN),
+        ("The type-error rate was 5 %", UNKNOWN),
+        ("500 patients were randomised", UNKNOWN),
+    ],
+)
+def test_what_providers_and_their_clients_really_say(text: str, expected: ErrorType) -> None:
+    assert classify(text) is expected
+    assert classify(RuntimeError(text)) is expected
+
+
+@pytest.mark.parametrize(
     ("error", "expected"),
     [
         (gemini_429("GenerateRequestsPerDayPerProjectPerModel-FreeTier"), PERMANENT),
@@ -263,6 +324,8 @@ def test_a_spent_quota_is_told_from_a_throttle_by_the_machine_readable_part(erro
         (ApiError("API key not valid. Please pass a valid API key.", code=400), True),
         (ApiError("bad schema", code=400), False),
         ("missing API key", True),
+        (ApiError("Your credit balance is too low to access the API", status_code=400), True),
+        ("permission_error", True),
         (PermissionError("paper.pdf"), False),
         ("Permission denied: 'paper.pdf'", False),
         (FileNotFoundError("paper.pdf"), False),
