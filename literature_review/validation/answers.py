@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from literature_review.errors import UsageError
+from literature_review.text import spreadsheet
 from literature_review.validation.agreement import Estimate, Rating, kappa, share
 from literature_review.validation.sample import STRATA, Sample, SampledCell
 
@@ -21,17 +23,20 @@ ANSWERS = ("covered", "partial", "none", "unsure")
 
 LARGEST_FILE = 64 * 1024 * 1024
 _OF_PROGRAM = {"covered": "covered", "partial": "partial", "rejected": "none", "not_found": "none"}
+_NAMED_COMMA = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)  # a first line for spreadsheets
 _SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the person said of one cell (line of the file), with the page and the note that they wrote."""
+    """What the person said of one cell (line of the file), with the page and the note that they wrote. `paper`: what
+    stands in its line as the paper, for a look whether line and cell still belong together."""
 
     line: int
     person: str
     page: str = ""
     note: str = ""
+    paper: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Comparison:
     `specificity`: of the cells with nothing, likewise; `precision`: of those that the program calls covered or
     partial, the share that the person does; `negative_value`: of those where it found nothing. `kappa`: agreement
     on evidence or none; `kappa_of_three`: on covered, partial, none. `counts`: (program, person) -> cells answered.
-    `unanswered`, `unsure`: cells left out; `added`: rows of the file that are no cells of the sample.
+    `unanswered`, `unsure`: cells left out; `added`: rows of the file that are no cells of the sample; `moved`: rows
+    that name another paper than their cell does, as after sorting one column alone.
     """
 
     sensitivity: Estimate
@@ -56,13 +62,14 @@ class Comparison:
     unanswered: int
     unsure: int
     added: tuple[int, ...]
+    moved: tuple[int, ...]
     without_answers: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; the counts as a list."""
         plain = asdict(self)
         plain["counts"] = [{"program": p, "person": q, "cells": n} for (p, q), n in sorted(self.counts.items())]
-        plain["disagreements"] = [{**asdict(cell), **asdict(answer)} for cell, answer in self.disagreements]
+        plain["disagreements"] = [{**asdict(answer), **asdict(cell)} for cell, answer in self.disagreements]
         return plain
 
 
@@ -70,9 +77,11 @@ def read_answers(path: str) -> dict[str, Answer]:
     """Cell -> answer, also for cells that nobody asked for. Raises UsageError with every row that cannot be
     understood, or where the file cannot be read. Commas, semicolons or tabs, as spreadsheets save them."""
     text = _text(path)
+    named = _NAMED_COMMA.match(text)
     first = text.partition("\n")[0]
-    comma = max(",;\t", key=first.count)
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
+    comma = named[1] if named else max(",;\t", key=first.count)
+    table = csv.reader(io.StringIO(text[named.end() :] if named else text, newline=""), delimiter=comma)
+    above = 1 if named else 0  # lines above the head
     problems: list[str] = []
     found: dict[str, Answer] = {}
     try:
@@ -82,9 +91,9 @@ def read_answers(path: str) -> dict[str, Answer]:
         for row in table:
             values = dict(zip(head, (value.strip() for value in row), strict=False))
             if any(values.values()):
-                _take(table.line_num, values, found, problems)
+                _take(table.line_num + above, values, found, problems)
     except csv.Error as error:
-        raise UsageError(f"{path}: line {table.line_num} is no CSV ({error}); save it as CSV again") from error
+        raise UsageError(f"{path}: line {table.line_num + above} is no CSV ({error}); save it as CSV again") from error
     if problems:
         more = [f"and {len(problems) - _SHOWN_PROBLEMS} more"] if len(problems) > _SHOWN_PROBLEMS else []
         raise UsageError(f"{path}: " + "; ".join(problems[:_SHOWN_PROBLEMS] + more))
@@ -119,8 +128,14 @@ def compare(sample: Sample, answers: Mapping[str, Answer]) -> Comparison:
         unanswered=len(cells) - sum(1 for answer in given.values() if answer.person),
         unsure=sum(1 for answer in given.values() if answer.person == "unsure"),
         added=tuple(answer.line for cell, answer in answers.items() if cell not in cells),
+        moved=tuple(answer.line for cell, answer in given.items() if _is_moved(cells[cell], answer)),
         without_answers=tuple(state for state in STRATA if sample.sizes[state] and not answered[state]),
     )
+
+
+def _is_moved(asked: SampledCell, answer: Answer) -> bool:
+    """Whether the line names another paper. A paper's name stands there as `spreadsheet.cell` makes it."""
+    return bool(answer.paper) and answer.paper.split() != str(spreadsheet.cell(asked.paper)).split()
 
 
 def _evidence(answer: str) -> str:
@@ -144,7 +159,7 @@ def _text(path: str) -> str:
 
 
 def _take(line: int, values: Mapping[str, str], found: dict[str, Answer], problems: list[str]) -> None:
-    cell, person = values.get("cell", ""), values.get("person", "").lower()
+    cell, person = values.get("cell", "").lower(), values.get("person", "").lower()
     earlier = found.get(cell)
     if person and person not in ANSWERS:
         problems.append(f"line {line}: {person[:40]!r} is no answer; write one of {', '.join(ANSWERS)}")
@@ -153,4 +168,4 @@ def _take(line: int, values: Mapping[str, str], found: dict[str, Answer], proble
     elif earlier is not None and person and earlier.person and earlier.person != person:
         problems.append(f"line {line}: the cell {cell[:40]} has another answer in line {earlier.line}; keep one")
     elif earlier is None or person:
-        found[cell] = Answer(line, person, values.get("page", ""), values.get("note", ""))
+        found[cell] = Answer(line, person, *(values.get(name, "") for name in ("page", "note", "paper")))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from literature_review.config import load_config
@@ -117,13 +117,23 @@ def _left_out(found: Comparison, drawn: int) -> Iterator[str]:
     if found.unanswered:
         yield f"{found.unanswered} of {drawn} cells have no answer yet; they are left out"
     if found.unsure:
-        yield f"{found.unsure} cells are answered `unsure`; they are left out"
+        yield f"{found.unsure} of {drawn} cells are answered `unsure`; they are left out"
     if found.added:
-        lines = ", ".join(map(str, found.added[:10])) + (" ..." if len(found.added) > 10 else "")
-        yield f"{len(found.added)} rows are no cells of the sample and are left out (line {lines})"
+        rows = "row is no cell" if len(found.added) == 1 else "rows are no cells"
+        yield f"{len(found.added)} {rows} of the sample and left out ({_lines(found.added)})"
+    if found.moved:
+        rows = "row names" if len(found.moved) == 1 else "rows name"
+        yield (
+            f"{len(found.moved)} {rows} another paper than the cell ({_lines(found.moved)}): was a column sorted "
+            "without the others? Then the figures mean nothing"
+        )
     if found.without_answers:
         names = ", ".join(_SAID[name] for name in found.without_answers)
         yield f"no cell is answered where the program says: {names}; the figures say nothing of these"
+
+
+def _lines(lines: Sequence[int]) -> str:
+    return "line " + ", ".join(map(str, lines[:10])) + (" ..." if len(lines) > 10 else "")
 
 
 def _table(found: Comparison) -> Iterator[str]:

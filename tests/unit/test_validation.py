@@ -134,7 +134,7 @@ def test_cells_that_are_missing_unsure_or_added_are_counted_and_left_out(tmp_pat
     assert sum(found.counts.values()) == 5
     told = "\n".join(command("score", str(path)))
     assert "2 of 8 cells have no answer yet" in told
-    assert "1 rows are no cells of the sample" in told
+    assert "1 row is no cell of the sample" in told
     assert "line 8" in told
 
 
@@ -153,6 +153,43 @@ def test_semicolons_and_utf_16_are_what_spreadsheets_write_too(tmp_path: Path) -
     assert read_answers(str(path))["c1"].note == "so, so"
     path.write_bytes("cell\tperson\tnote\nc1\tnone\tgr\u00fc\u00df\n".encode("cp1252"))
     assert read_answers(str(path))["c1"].note == "gr\u00fc\u00df"
+
+
+def test_a_line_that_names_the_comma_and_capital_letters_change_nothing(tmp_path: Path) -> None:
+    """Some programs write `sep=;` above the head; a person may write `None`."""
+    path = tmp_path / "s.csv"
+    path.write_text("sep=;\r\nCell;Person\r\nC1;None \r\nc2;maybe\r\n", newline="")
+    with pytest.raises(UsageError, match="line 4: 'maybe'"):
+        read_answers(str(path))
+    path.write_text("sep=;\r\nCell;Person\r\nC1;None \r\n", newline="")
+    assert read_answers(str(path))["c1"].person == "none"
+
+
+def test_rows_that_came_apart_are_told(tmp_path: Path) -> None:
+    """A column that was sorted alone gives every answer to another cell: the figures would mean nothing."""
+    path = tmp_path / "s.csv"
+    sample = draw(report(covered=2, not_found=2), 4, 1)
+    write_sample(sample, str(path))
+    fill(path, lambda row: "none")
+    assert compare(sample, read_answers(str(path))).moved == ()
+    rows = list(csv.reader(io.StringIO(path.read_text("utf-8"), newline="")))
+    cells = [row[0] for row in (*rows[2:], rows[1])]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([rows[0], *([cell, *row[1:]] for cell, row in zip(cells, rows[1:], strict=True))])
+    assert compare(sample, read_answers(str(path))).moved == (2, 3, 4, 5)
+    told = "\n".join(command("score", str(path)))
+    assert "4 rows name another paper than the cell (line 2, 3, 4, 5)" in told
+
+
+def test_a_paper_s_name_that_a_spreadsheet_would_run_is_the_same_paper(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    odd = report(covered=1)
+    sub = odd["questions"][0]["requirements"][0]["sub_requirements"][0]
+    sub["cells"][0]["paper"] = odd["papers"][0]["id"] = "=cmd\tpaper.txt"
+    sample = draw(odd, 1, 1)
+    write_sample(sample, str(path))
+    assert "'=cmd" in path.read_text("utf-8-sig")
+    assert compare(sample, read_answers(str(path))).moved == ()
 
 
 @pytest.mark.parametrize(
