@@ -246,7 +246,7 @@ def _sub_requirement(
         "id": name, "text": text, "keywords": list(keywords), "status": status,
         "reason": _REASONS[status].format(n=approved), "claims": claims,
         "nearest": [_passage(name, paper, at) for at, paper in enumerate(passages)],
-        "cells": [_cell(paper, claims, passages) for paper in papers if paper["state"] != "duplicate"],
+        "cells": [_cell(name, paper, claims, passages) for paper in papers if paper["state"] != "duplicate"],
         "not_assessed": unseen,
     }  # fmt: skip
 
@@ -282,7 +282,7 @@ def _passage(name: str, paper: str, at: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cell(paper: dict[str, Any], claims: list[dict[str, Any]], passages: list[str]) -> dict[str, Any]:
+def _cell(name: str, paper: dict[str, Any], claims: list[dict[str, Any]], passages: list[str]) -> dict[str, Any]:
     state = {"excluded": "excluded", "unreadable": "unreadable"}.get(paper["state"], "not_assessed")
     score = 0.0
     if paper["state"] == "reviewed":
@@ -293,7 +293,15 @@ def _cell(paper: dict[str, Any], claims: list[dict[str, Any]], passages: list[st
             if claim["paper"] == paper["id"] and claim["status"] != "pending":
                 state = claim["coverage"] if claim["status"] == "approved" else "rejected"
                 score = claim["score"]
-    return {"paper": paper["id"], "state": state, "score": score}
+    cell = {"paper": paper["id"], "state": state, "score": score}
+    if state == "not_found":
+        cell["nearest"] = [_passage_of_cell(name, paper["id"])]
+    return cell
+
+
+def _passage_of_cell(name: str, paper: str) -> dict[str, Any]:
+    passage = _passage(name, paper, 0)
+    return {key: passage[key] for key in ("quote", "page", "section", "start", "end", "score", "reason")}
 
 
 def _all_subs(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:

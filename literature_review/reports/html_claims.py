@@ -14,7 +14,7 @@ from literature_review.reports.html_parts import (
     score,
 )
 from literature_review.reports.html_text import count, shown
-from literature_review.reports.report_view import Record, ReportView, Row
+from literature_review.reports.report_view import Record, ReportView, Row, number
 
 _TURNED_DOWN = '<b class="rejected">turned down</b> · '
 
@@ -55,18 +55,37 @@ def _found(record: Record, facts: str, view: ReportView) -> str:
     )
 
 
-def passage_list(row: Row, view: ReportView, title: str) -> str:
-    """The nearest passages that were turned down, each with score and reason: open for a gap, else folded."""
+def nearest_passages(row: Row, view: ReportView) -> str:
+    """The nearest passages that were turned down for a gap, each with score and reason."""
     nearest, limit = row.sub.get("nearest") or (), view.rejected_in_full
-    items = "\n".join(
-        f"<li>{_found(passage, _TURNED_DOWN + score(passage), view)}</li>" for passage in nearest[:limit]
-    )
-    if not items:
+    if not nearest:
         return ""
-    body = f'<ol class="claims passages">\n{items}\n</ol>{more(len(nearest) - limit, "passage")}'
-    if row.status == "gap":
-        return f'<h4 class="label">{title}</h4>\n{body}'
-    return folded(f"{title} ({len(nearest):,})", body)
+    title = '<h4 class="label">Nearest passages, turned down</h4>'
+    return f"{title}\n{_passages(nearest[:limit], view)}{more(len(nearest) - limit, 'passage')}"
+
+
+def nearest_by_paper(row: Row, view: ReportView) -> str:
+    """For each paper in which nothing was found, the passage that came nearest, best first, on demand; those that are
+    shown with the gap are left out."""
+    shown_already = {(one.get("paper"), one.get("start")) for one in row.sub.get("nearest") or ()}
+    found = [
+        {**one, "paper": cell["paper"]}
+        for cell in row.sub.get("cells", ())
+        for one in cell.get("nearest", ())
+        if (cell["paper"], one.get("start")) not in shown_already
+    ]
+    found.sort(key=lambda one: -number(one.get("score")))
+    limit = view.rejected_in_full
+    left = len(found) - limit
+    note = f'<p class="note">{count(left, "more paper")} in the JSON report.</p>' if left > 0 else ""
+    body = f"{_passages(found[:limit], view)}{note}" if found else ""
+    further = "further " if shown_already else ""
+    return folded(f"Nearest passage in each {further}paper without an answer ({len(found):,})", body)
+
+
+def _passages(passages: Sequence[Record], view: ReportView) -> str:
+    items = "\n".join(f"<li>{_found(one, _TURNED_DOWN + score(one), view)}</li>" for one in passages)
+    return f'<ol class="claims passages">\n{items}\n</ol>'
 
 
 def unknown(row: Row, view: ReportView) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from literature_review.reports.html_claims import claim_items, claim_list, more, passage_list, unknown
+from literature_review.reports.html_claims import claim_items, claim_list, more, nearest_by_paper, unknown
 from literature_review.reports.html_parts import badge, bar, folded, section, table
 from literature_review.reports.html_text import count, shown
 from literature_review.reports.report_view import Record, ReportView, Row
@@ -64,5 +64,5 @@ def _sub_requirement(row: Row, view: ReportView) -> str:
         f"{claim_items(upheld[:OPEN_CLAIMS], view)}"
         f"{folded(count(len(upheld[OPEN_CLAIMS:limit]), 'more claim'), rest)}{more(len(upheld) - limit, 'claim')}"
         f"{claim_list(row.rejected(), view.rejected_in_full, view, 'Claims that were rejected')}"
-        f"{passage_list(row, view, 'Other passages, turned down')}</article>"
+        f"{nearest_by_paper(row, view)}</article>"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from literature_review.reports.html_claims import claim_list, passage_list, unknown
+from literature_review.reports.html_claims import claim_list, nearest_by_paper, nearest_passages, unknown
 from literature_review.reports.html_parts import section
 from literature_review.reports.html_text import count, listed, shown
 from literature_review.reports.report_view import ReportView, Row
@@ -41,7 +41,7 @@ def _gap(row: Row, view: ReportView) -> str:
         f'<p class="why"><b>Why it is a gap.</b> {shown(sub.get("reason") or "No reason was given.")}</p>\n'
         f'<p class="looked"><b>What was looked at.</b> {looked_at(row)}</p>\n{unknown(row, view)}'
         f"{claim_list(row.rejected(), view.rejected_in_full, view, 'Claims that were rejected')}"
-        f"{passage_list(row, view, 'Nearest passages, turned down')}</article>"
+        f"{nearest_passages(row, view)}{nearest_by_paper(row, view)}</article>"
     )
 
 

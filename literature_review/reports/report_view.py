@@ -49,7 +49,7 @@ class Row:
             for number, claim in enumerate(self.sub.get("claims", ()), 1)
             if claim.get("status") in statuses
         ]
-        return sorted(found, key=lambda item: (statuses.index(item[1]["status"]), -_number(item[1].get("score"))))
+        return sorted(found, key=lambda item: (statuses.index(item[1]["status"]), -number(item[1].get("score"))))
 
     def upheld(self) -> list[tuple[str, Record]]:
         return self.claims("approved", "pending")
@@ -131,7 +131,7 @@ def _rows(questions: Sequence[Record]) -> list[Row]:
     return [Row(number, *parts) for number, parts in enumerate(found, 1)]
 
 
-def _number(score: Any) -> float:
+def number(score: Any) -> float:
     """The score, or 0 where there is none: a NaN would leave the order to chance."""
     return float(score) if isinstance(score, (int, float)) and math.isfinite(score) else 0.0
 

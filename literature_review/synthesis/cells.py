@@ -87,7 +87,7 @@ def _why_gap(cells: Sequence[Cell], reviews: Mapping[str, PaperReview], nearest:
     unknown = not_assessed(cells)
     if unknown:
         names = _named(unknown, reviews)
-        parts.append(f"{counted(len(unknown), 'paper')} could not be read or assessed ({names})")
+        parts.append(f"{counted(len(unknown), 'paper')} could not be read or assessed: {names}")
     excluded = sum(cell.state == "excluded" for cell in cells)
     if excluded:
         parts.append(f"{counted(excluded, 'paper')} excluded by screening")
@@ -98,7 +98,7 @@ def _named(papers: Sequence[str], reviews: Mapping[str, PaperReview] | None = No
     names = []
     for paper in papers[:NAMED_IN_REASON]:
         error = reviews[paper].error if reviews is not None and paper in reviews else ""
-        names.append(f"{paper}: {error}" if error else paper)
+        names.append(f"{paper} ({error.rstrip('.')})" if error else paper)
     more = len(papers) - len(names)
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 

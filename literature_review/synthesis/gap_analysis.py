@@ -27,10 +27,11 @@ from literature_review.models import (
     claim_id,
 )
 from literature_review.ports import StageContext
-from literature_review.synthesis.cells import cell_of, not_assessed, reason_of, status_of
+from literature_review.synthesis.cells import Cell, cell_of, not_assessed, reason_of, status_of
 from literature_review.synthesis.duplicates import mark
 
 SCHEMA_VERSION = 1
+_OF_NEAREST = ("quote", "page", "section", "start", "end", "score", "reason")
 REPORT_NAME = "gap_analysis_report"
 
 
@@ -127,7 +128,7 @@ def _questions(
 
 
 class _Rows:
-    """Makes the report's rows: papers looked up once, for all sub-requirements."""
+    """Makes the report's rows: papers, claims and passages looked up once, for all sub-requirements."""
 
     def __init__(self, reviews: Sequence[PaperReview], settings: Mapping[str, Any]) -> None:
         self._counted = [review for review in reviews if review.state != "duplicate"]
@@ -145,7 +146,8 @@ class _Rows:
     def row(self, sub: SubRequirement) -> dict[str, Any]:
         cells = [cell_of(review, sub.id, self._covered_at) for review in self._counted]
         status = status_of(cells)
-        nearest = self._nearest_to(sub.id) if status == "gap" else []
+        passages = sorted(self._passages.get(sub.id, ()), key=lambda each: (-each.score, each.paper, each.start))
+        nearest = self._nearest_of(passages) if status == "gap" else []
         claims = sorted(self._claims.get(sub.id, ()), key=lambda claim: (claim.paper, claim.start, claim.end))
         return {
             "id": sub.id,
@@ -155,16 +157,31 @@ class _Rows:
             "reason": reason_of(cells, self._by_id, len(nearest)),
             "claims": [self._with_context(claim) for claim in claims],
             "nearest": [self._with_context(passage) for passage in nearest],
-            "cells": [cell.to_json() for cell in cells],
+            "cells": self._with_nearest(cells, passages),
             "not_assessed": not_assessed(cells),
         }
 
-    def _nearest_to(self, sub: str) -> list[Passage]:
-        """What was turned down for it in all papers, best first, each place once."""
+    def _nearest_of(self, passages: Iterable[Passage]) -> list[Passage]:
+        """The first that a gap shows of what was turned down in all papers, each place once."""
         best: dict[tuple[str, int, int], Passage] = {}
-        for passage in sorted(self._passages.get(sub, ()), key=lambda each: (-each.score, each.paper, each.start)):
+        for passage in passages:
             best.setdefault((passage.paper, passage.start, passage.end), passage)
         return list(best.values())[: self._nearest]
+
+    def _with_nearest(self, cells: Iterable[Cell], passages: Iterable[Passage]) -> list[dict[str, Any]]:
+        """The cells; where nothing was found, with the passage of that paper that came nearest (all that were
+        considered are in the database)."""
+        best: dict[str, Passage] = {}
+        for passage in passages if self._nearest else ():
+            best.setdefault(passage.paper, passage)
+        rows = []
+        for cell in cells:
+            row = cell.to_json()
+            if cell.state == "not_found":
+                found = best.get(cell.paper)
+                row["nearest"] = [] if found is None else [{name: getattr(found, name) for name in _OF_NEAREST}]
+            rows.append(row)
+        return rows
 
     def _with_context(self, found: Claim | Passage) -> dict[str, Any]:
         key = found.id if isinstance(found, Claim) else _place_of(found)

@@ -59,7 +59,7 @@ def test_a_paper_that_was_not_assessed_is_never_counted_as_having_no_evidence(st
     found = row(report_of(review("a.pdf"), review("b.pdf", state, error="encrypted: ask its owner")))
     assert [each["state"] for each in found["cells"]] == ["not_found", cell]
     assert found["not_assessed"] == ["b.pdf"]
-    assert "1 paper could not be read or assessed (b.pdf: encrypted: ask its owner)" in found["reason"]
+    assert "1 paper could not be read or assessed: b.pdf (encrypted: ask its owner)" in found["reason"]
     assert "1 assessed paper" in found["reason"]
 
 
@@ -109,6 +109,18 @@ def test_a_duplicate_has_no_cell_and_its_claims_count_once() -> None:
     assert (report["totals"]["duplicate"], report["totals"]["claims"]) == (1, 1)
     assert [cell["paper"] for cell in row(report)["cells"]] == ["a.pdf"]
     assert report["papers"][1]["duplicate_of"] == "a.pdf"
+
+
+def test_a_cell_in_which_nothing_was_found_shows_what_came_nearest_in_that_paper() -> None:
+    """Also in a row that another paper covers: every "not found" says what was looked at."""
+    covers = review("a.pdf", claims=(claim(name="a.pdf", status="approved"),), passages=(passage("a.pdf", 0.4),))
+    without = review("b.pdf", passages=(passage("b.pdf", 0.1), passage("b.pdf", 0.3, 50)))
+    found = row(report_of(covers, without, review("c.pdf"), review("d.pdf", "unreadable")))
+    assert found["status"] == "covered"
+    near = {"quote": "words of the paper", "page": 3, "section": "Results", "start": 50, "end": 68, "score": 0.3,
+            "reason": "names no cost"}  # fmt: skip
+    assert [cell.get("nearest") for cell in found["cells"]] == [None, [near], [], None]
+    assert row(report_of(covers, without, nearest_passages=0))["cells"][1]["nearest"] == []
 
 
 def test_a_gap_shows_the_nearest_passages_best_first_each_place_once() -> None:

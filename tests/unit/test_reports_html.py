@@ -225,6 +225,22 @@ def test_each_gap_says_why_what_was_looked_at_and_what_is_not_known() -> None:
             assert paper in text
 
 
+def test_every_paper_without_an_answer_shows_what_came_nearest_in_it() -> None:
+    """On demand, best first, also where another paper covers the sub-requirement; the rest is counted."""
+    report = sample_report()
+    covered = next(sub for sub in subs(report) if sub["status"] == "covered")
+    without = [cell for cell in covered["cells"] if cell["state"] == "not_found"]
+    for at, cell in enumerate(without):
+        cell["nearest"][0].update(score=at / 100, quote=f"Near miss {at}.")
+    found = re.search(rf"Nearest passage in each paper without an answer \({len(without)}\)(.*?)</details>",
+                      page(report), re.DOTALL)  # fmt: skip
+    assert found
+    best = range(len(without) - 1, len(without) - 6, -1)
+    assert re.findall(r"<mark>(Near miss \d+\.)</mark>", found[1]) == [f"Near miss {at}." for at in best]
+    assert found[1].count("names the subject, but reports no result for it") == 5
+    assert f"{len(without) - 5} more papers in the JSON report" in found[1]
+
+
 def test_the_map_has_a_lettered_cell_per_paper_and_sub_requirement() -> None:
     report = sample_report()
     cells = re.findall(r'<td class="(\w+)" title="[^"]*">(?:<a href="#\w+">)?(.)(?:</a>)?</td>', page(report))
