@@ -64,6 +64,7 @@ _AGAINST = {
 _HALF = 0.5
 _YEAR = re.compile(r"(?<!\d)(?:19[5-9]\d|20[0-4]\d)(?!\d)")
 _FIRST_LINES = 1_500  # characters
+_NO_WORD = "what is asked for has no word to look for"
 _THIS_YEAR = 2025  # fixed, so that no clock changes a verdict
 _UNKNOWN = 0.5  # for a year that is not known, and for signs that a text of another kind cannot show
 
@@ -121,8 +122,9 @@ class PaperReading:
         self._recency = _recency(document, self.text)
 
     def coverage(self, sub: SubRequirement) -> float:
-        """How surely the paper speaks to it, 0 to 1."""
-        return self.answer(sub).coverage
+        """How surely the paper speaks to it, 0 to 1; 0 where it has no word to look for, whatever it stands under."""
+        answer = self.answer(sub)
+        return answer.coverage if answer.asked.words else 0.0
 
     def candidates(self, sub: SubRequirement, most: int, nearest: int) -> tuple[list[Proposal], list[Proposal]]:
         """Passages to propose (at most `most`, likeliest first), and the next likely with why they were turned down.
@@ -135,7 +137,7 @@ class PaperReading:
         good = [one for one in likely if one[0] >= NEEDED and not self.against(*one[1:])]
         near = [one for one in likely if one[0] >= BORDERLINE and answer.asked.share(self.words(*one[1:])) >= _HALF]
         taken = (good or near)[:most]
-        if self._beneath(answer):
+        if self._beneath(answer) or not answer.asked.words:
             taken = []
         left = [one for one in likely if one not in taken][:nearest]
         return (
@@ -292,6 +294,8 @@ class PaperReading:
 
     def _why_not(self, answer: Answer, likely: float, start: int, end: int) -> str:
         """Why a passage is not proposed."""
+        if not answer.asked.words:
+            return _NO_WORD
         against = self.against(start, end)
         if self._beneath(answer):
             return against or self._beneath_words(answer)
@@ -306,6 +310,8 @@ class PaperReading:
         )
 
     def _why_rejected(self, answer: Answer, likely: float, score: float, start: int, end: int) -> str:
+        if not answer.asked.words:
+            return _NO_WORD
         against, off_topic = self.against(start, end), answer.asked.share(self.words(start, end)) < _HALF
         if against and not (off_topic and likely < NEEDED):
             return against

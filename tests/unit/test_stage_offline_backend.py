@@ -101,6 +101,18 @@ def test_references_are_never_evidence() -> None:
     assert not any("Okafor" in proposal.quote for proposal in found(SLEEP, claims_per_sub_requirement=50).proposals)
 
 
+@pytest.mark.parametrize("text", ["of the and or is it", "?!.*", "a"])
+def test_what_has_no_word_to_look_for_is_never_answered(text: str) -> None:
+    """What it stands under is no answer to it: nothing is approved, and the passages shown say why."""
+    empty = SubRequirement("S", text, (), "Effect of evening tea on sleep duration", "Tea and sleep")
+    findings = found(empty)
+    assert findings.proposals == ()
+    assert findings.coverage["S"] == 0.0
+    assert findings.turned_down
+    assert all("has no word to look for" in passage.reason for passage in findings.turned_down)
+    assert not judged(empty, "Sleep duration").approved
+
+
 def test_what_the_paper_does_not_speak_of_is_turned_down_with_what_is_missing() -> None:
     findings = found(ENGINES)
     assert findings.proposals == ()
