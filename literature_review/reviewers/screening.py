@@ -5,18 +5,19 @@ paper costs nothing.
     exclude: its words stand where a paper says what it is: title, abstract, methods  then excluded
 
 A criterion's keywords are alternatives; one without keywords is met by a sentence that holds most of the content
-words of its text (in Chinese, Japanese and Korean: pairs of signs). One that names nothing to look for decides nothing,
-and the record says so. A paper that only speaks of other work ("unlike earlier meta-analyses") does not meet an
-exclusion. What is unknown (a year, a language) excludes nobody.
+words of its text (in Chinese, Japanese and Korean: pairs of signs). British and American spelling, singular and plural
+are one. One that names nothing to look for decides nothing, and the record says so. A paper that only speaks of other
+work ("unlike earlier meta-analyses"), or of whom it left out, does not meet an exclusion. What is unknown (a year, a
+language) excludes nobody.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from literature_review.models import Bibliography, Criterion, Document, Screening, ScreeningDecision
+from literature_review.reviewers.criterion_words import WORD, content_words, parts_of, phrase
 from literature_review.reviewers.passages import sentence_around
 from literature_review.text.quotes import readable
 
@@ -27,23 +28,12 @@ SHARE_TO_INCLUDE, SHARE_TO_EXCLUDE = 0.5, 0.75
 
 _FRONT_KINDS = frozenset(("abstract", "methods"))
 _OF_OTHERS = re.compile(
-    r"\b(?:not|nor|unlike|without|exclud\w*|except|previous\w*|earlier|prior|recent|other|others|existing|past)\b",
+    r"\b(?:no|not|nor|never|unlike|without|except|previous\w*|earlier|prior|recent|other|others|existing|past)\b",
     re.IGNORECASE,
 )
-_NEAR = 40  # characters before or behind a word within which another word tells of whom it speaks
-_SMALL_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "about after also among and any are been being but can could did does done each for from had has have "
-        "into its may more most must not only one other our out over own should some such than that the their "
-        "them then there these they this those through under was were what when where which while who whose "
-        "with within without would paper papers study studies article articles report reports reported "
-        "reporting published ",
-    )
-)
-_WORD = re.compile(r"[^\W_]+")
-_GAP = re.compile(r"[\s\u2010-\u2015-]+")
-_WORDS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese, Korean signs
+# Tells of all whom its sentence names.
+_LEFT_OUT = re.compile(r"\b(?:exclu(?:des?|ded|ding|sions?)|ineligib\w*)\b", re.IGNORECASE)
+_NEAR = 40  # characters before a word within which another word tells of whom it speaks
 _SENTENCE = re.compile(r"[^.!?\n。！？]+(?:\n(?![ \t]*\n)[^.!?\n。！？]+)*")
 
 Range = tuple[int, int]
@@ -71,7 +61,7 @@ def screen(document: Document, bibliography: Bibliography, screening: Screening)
 
 def _names_nothing(criterion: Criterion) -> bool:
     """True where neither keywords nor text hold a word that could be looked for."""
-    return not any(map(_parts, criterion.keywords)) and not _content_words(criterion.text)
+    return not any(map(parts_of, criterion.keywords)) and not content_words(criterion.text)
 
 
 def _why_included(bibliography: Bibliography, screening: Screening, met: Sequence[str]) -> str:
@@ -101,7 +91,7 @@ def _by_language(document: Document, bibliography: Bibliography, screening: Scre
     if not screening.languages or not language or language in {known.lower() for known in screening.languages}:
         return None
     reason = f"written in the language {language!r}, not in {', '.join(screening.languages)}"
-    first = _WORD.search(document.text, min(len(document.text) // 2, 2_000))
+    first = WORD.search(document.text, min(len(document.text) // 2, 2_000))
     found = sentence_around(document.text, *first.span()) if first else None
     return _excluded(document, "languages", reason, found)
 
@@ -122,7 +112,7 @@ def _excluded(document: Document, criterion: str, reason: str, found: Range | No
 def _find(document: Document, criterion: Criterion, front_only: bool) -> Range | None:
     """The sentence that meets the criterion, or None."""
     for low, high in _ranges(document, front_only):
-        if any(map(_parts, criterion.keywords)):
+        if any(map(parts_of, criterion.keywords)):
             found = _keyword_sentence(document, criterion.keywords, low, high, front_only)
         else:
             share = SHARE_TO_EXCLUDE if front_only else SHARE_TO_INCLUDE
@@ -151,7 +141,7 @@ def _ranges(document: Document, front_only: bool) -> list[Range]:
 def _keyword_sentence(
     document: Document, keywords: Sequence[str], low: int, high: int, about_itself: bool
 ) -> Range | None:
-    patterns = [_phrase(keyword) for keyword in keywords if _parts(keyword)]
+    patterns = [phrase(keyword) for keyword in keywords if parts_of(keyword)]
     hits = [next(_sentences_with(document, pattern, low, high, about_itself), None) for pattern in patterns]
     found = [hit for hit in hits if hit is not None]
     return min(found) if found else None
@@ -166,51 +156,34 @@ def _sentences_with(
         if document.is_hidden(*found.span()):
             continue
         before = document.text[max(start, found.start() - _NEAR) : found.start()]
-        behind = document.text[found.end() : min(end, found.end() + _NEAR)]
-        if not (about_itself and (_OF_OTHERS.search(before) or "exclu" in behind)):
+        is_left_out = _LEFT_OUT.search(document.text, start, end) or _OF_OTHERS.search(before)
+        if not (about_itself and is_left_out):
             yield start, end
-
-
-def _parts(keyword: str) -> list[str]:
-    """What stands between the keyword's blanks and hyphens; nothing where it has nothing else."""
-    return [part for part in _GAP.split(unicodedata.normalize("NFC", keyword)) if part]
-
-
-def _phrase(keyword: str) -> re.Pattern[str]:
-    """The keyword as whole words, in any case, with hyphens, line breaks and a plural ending allowed for."""
-    parts = _parts(keyword)
-    joined = r"[\s\u2010-\u2015-]{1,3}".join(map(re.escape, parts))
-    first, last = parts[0][0], parts[-1][-1]
-    edge = r"(?<![^\W_])" if first.isalnum() and first < _WORDS_WITHOUT_BLANKS else ""
-    ending = r"(?:e?s)?(?![^\W_])" if last.isalnum() and last < _WORDS_WITHOUT_BLANKS else ""
-    return re.compile(edge + joined + ending, re.IGNORECASE)
-
-
-def _content_words(text: str) -> set[str]:
-    """Lower-case words that carry meaning, without plural endings."""
-    found = _WORD.findall(text.lower())
-    words = {word for word in found if len(word) > 2 and word not in _SMALL_WORDS and word[0] < _WORDS_WITHOUT_BLANKS}
-    words |= {run[at : at + 2] for run in found if run[0] >= _WORDS_WITHOUT_BLANKS for at in range(len(run) - 1)}
-    return {word[:-1] if word.endswith("s") and len(word) > 4 else word for word in words}
 
 
 def _best_sentence(
     document: Document, wanted_text: str, low: int, high: int, share: float, about_itself: bool
 ) -> Range | None:
     """The sentence with the largest share of the wanted words, if that share is reached."""
-    wanted = _content_words(wanted_text)
+    wanted = content_words(wanted_text)
     best, best_range = 0.0, None
     for found in _SENTENCE.finditer(document.text, low, high):
-        words = _content_words(found.group())
+        words = content_words(found.group())
         if not wanted or document.is_hidden(*found.span()):
             continue
         reached = len(wanted & words) / len(wanted)
-        if reached > best and not (about_itself and _OF_OTHERS.search(found.group())):
+        if reached > best and not (about_itself and _tells_of_others(found.group(), wanted_text)):
             best, best_range = reached, found.span()
     if best_range is None or best < share:
         return None
     at = best_range[0] + len(document.text[slice(*best_range)]) - len(document.text[slice(*best_range)].lstrip())
     return sentence_around(document.text, at, at + 1)
+
+
+def _tells_of_others(sentence: str, wanted_text: str) -> bool:
+    """Whether it has a word that says so, which the criterion ("no control group") does not have itself."""
+    known = {word.lower() for pattern in (_OF_OTHERS, _LEFT_OUT) for word in pattern.findall(wanted_text)}
+    return any(word.lower() not in known for each in (_OF_OTHERS, _LEFT_OUT) for word in each.findall(sentence))
 
 
 def _nearest(document: Document, criterion: Criterion) -> Range | None:

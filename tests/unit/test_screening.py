@@ -31,6 +31,58 @@ def test_an_inclusion_criterion_is_met_by_any_of_its_keywords_in_any_spelling() 
         assert screen(document(), KNOWN, Screening(include=(criterion("absent", keyword),))).included
 
 
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("randomised controlled trial", "We did a randomized controlled trial."),
+        ("randomized trials", "A randomised trial."),
+        ("tumor", "Tumours were small."),
+        ("behaviour", "Their behavior changed."),
+        ("pediatric", "Paediatric patients came."),
+        ("anaemia", "Anemia was rare."),
+        ("cohort study", "Two cohort studies."),
+        ("case-studies", "A case study."),
+        ("virus", "Both viruses."),
+        ("oedema", "Edema was rare."),
+    ],
+)
+def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword: str, text: str) -> None:
+    assert excluding(text, keyword)
+    assert screen(Document(text), KNOWN, Screening(include=(criterion(keyword),))).included
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [("AIDS", "A hearing aid."), ("study", "A stud farm."), ("color", "The colon."), ("trial", "Triage.")],
+)
+def test_words_that_only_look_alike_are_other_words(keyword: str, text: str) -> None:
+    assert not excluding(text, keyword)
+
+
+def test_the_words_of_a_criterion_are_found_in_the_other_spelling() -> None:
+    wanted = Criterion("c1", "Randomised trials of tumour behaviour")
+    assert screen(Document("Randomized trial: tumor behavior."), KNOWN, Screening(include=(wanted,))).included
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We enrolled people with no diabetes.",
+        "Exclusion criteria were pregnancy, a recent stroke, an age under 18 years, and diabetes.",
+        "People with diabetes, heart failure, a stroke in the last year, or a pregnancy were excluded.",
+        "Those with diabetes were ineligible.",
+    ],
+)
+def test_whom_a_paper_left_out_does_not_exclude_it(text: str) -> None:
+    assert not excluding(text, "diabetes")
+    assert not excluding(text, words="People with diabetes")
+
+
+def test_a_criterion_may_itself_say_what_is_lacking() -> None:
+    assert excluding("The trial had no control group.", words="No control group")
+    assert excluding("Exclusive breastfeeding was the aim.", "breastfeeding")
+
+
 def test_an_inclusion_criterion_that_is_not_met_names_itself_and_the_nearest_passage() -> None:
     wanted = Criterion("adults", "Reminders sent to nurses of a hospital", ("nurses", "hospital"))
     decision = screen(document(), KNOWN, Screening(include=(criterion("outpatient"), wanted)))
