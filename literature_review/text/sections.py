@@ -36,6 +36,8 @@ _NUMBERED = re.compile(r"(?:section +)?(\d{1,2}(?:\.\d{1,2}){0,4})[.)]?[ \t]+(\S
 _OPENS_NUMBER = frozenset("SsIVX")
 _ROMAN = re.compile(r"([IVX]{1,5})\.[ \t]+(\S.*)$")
 _RUN_IN_ABSTRACT = re.compile(r"(abstract)[ \t]*(?:[:.—–]|-(?=[A-Z]))[ \t]*\S", re.I)
+# A numbered heading that a PDF library gives behind the last sentence of the section before it; no "Fig. 4  ...".
+_BEHIND_A_SENTENCE = re.compile(r"(?<=[a-z]{4})[.!?] (\d{1,2}(?:\.\d{1,2}){0,3}  [A-Z][^.!?]{2,80})$")
 _BAD_END = (",", ";", ".", "?", "!", "-", "(", "=", "+")
 _LETTER_RUN = re.compile(r"[^\W\d_]{2,}")
 
@@ -144,6 +146,10 @@ def _candidates(text: str) -> Iterator[Heading]:
                 yield heading
         elif line[:8].lower() == "abstract" and _RUN_IN_ABSTRACT.match(line):
             yield Heading(start, "Abstract", 1, "abstract", "word")
+        if "  " in line and (behind := _BEHIND_A_SENTENCE.search(line)) is not None:
+            heading = _numbered(behind.group(1), start + behind.start(1))
+            if heading is not None:
+                yield heading
         start += len(line) + 1
 
 

@@ -249,3 +249,14 @@ def test_bold_labels_within_an_abstract_that_has_its_heading_change_nothing() ->
 def test_a_text_of_bold_labels_alone_has_an_abstract() -> None:
     text = "A title\n\n**Background:** Cheap.\n\n**Methods:** We sent some.\n\n**Results:** They helped.\n"
     assert [(s.title, s.kind) for s in find_sections(text)] == [("Abstract", "abstract")]
+
+
+def test_a_numbered_heading_behind_a_sentence_is_one_where_it_follows_the_numbering() -> None:
+    """PDF libraries join it to the last line of the section before; a caption on such a line is none."""
+    text = (
+        "1  Introduction\nWords of it.\n2  Methods\nWe did it. See Fig. 3  Overview of parts\nThey face many obstacles "
+        "despite their strengths. 3  Challenges and benefits\nMore words.\n"
+    )
+    found = find_sections(text)
+    assert [section.title for section in found] == ["1  Introduction", "2  Methods", "3  Challenges and benefits"]
+    assert text[found[2].start :].startswith("3  Challenges")
