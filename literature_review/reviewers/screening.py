@@ -100,6 +100,9 @@ def _not_met(document: Document, criterion: Criterion) -> ScreeningDecision:
     words = ", ".join(criterion.keywords) or criterion.text
     found = _nearest(document, criterion)
     reason = f"does not meet the inclusion criterion: {criterion.text} (looked for: {words})"
+    if found is None:
+        reason += "; none of these words stands in it: quoted is what it says it is"
+        found = _first_sentence(document)
     return _excluded(document, criterion.id, reason, found)
 
 
@@ -184,6 +187,14 @@ def _tells_of_others(sentence: str, wanted_text: str) -> bool:
     """Whether it has a word that says so, which the criterion ("no control group") does not have itself."""
     known = {word.lower() for pattern in (_OF_OTHERS, _LEFT_OUT) for word in pattern.findall(wanted_text)}
     return any(word.lower() not in known for each in (_OF_OTHERS, _LEFT_OUT) for word in each.findall(sentence))
+
+
+def _first_sentence(document: Document) -> Range | None:
+    """Of the abstract, below its heading; else of the text."""
+    abstract = next((one for one in document.sections if one.kind == "abstract"), None)
+    start = document.text.find("\n", abstract.start, abstract.end) if abstract else 0
+    words = WORD.search(document.text, max(start, 0))
+    return sentence_around(document.text, *words.span()) if words else None
 
 
 def _nearest(document: Document, criterion: Criterion) -> Range | None:

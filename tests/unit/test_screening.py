@@ -195,8 +195,25 @@ def test_a_criterion_that_names_nothing_decides_nothing_and_the_record_says_so()
 
 def test_keywords_that_occur_nowhere_exclude_with_what_was_looked_for() -> None:
     decision = screen(document(), KNOWN, Screening(include=(criterion("zzyzx", "qwrtz", text="Zzyzx"),)))
-    assert (decision.included, decision.quote, decision.page) == (False, "", 0)
+    assert (decision.included, decision.page) == (False, 1)
+    assert decision.quote.startswith("We sent reminders")
     assert "looked for: zzyzx, qwrtz" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("A study of tea\n\nAbstract\n\nWe gave tea to adults. They slept.\n", "We gave tea to adults."),
+        ("We gave tea to adults. They slept.", "We gave tea to adults."),
+        ("", ""),
+    ],
+)
+def test_a_paper_with_none_of_the_words_shows_what_it_says_it_is(text: str, quote: str) -> None:
+    sections = (Section("Abstract", "abstract", 16, len(text)),) if "Abstract" in text else ()
+    decision = screen(Document(text, sections=sections), KNOWN, Screening(include=(criterion("zyzzyva"),)))
+    assert not decision.included
+    assert decision.quote == quote
+    assert "none of these words stands in it" in decision.reason
 
 
 def test_years_the_wrong_way_round_are_refused_with_the_protocol() -> None:
