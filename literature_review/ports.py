@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -45,7 +46,8 @@ class Deadline:
     """The time by which something has to be done, and the wish to stop sooner.
 
     `expires_at` is on `clock` (monotonic seconds), or None for no limit. `cancelled` is set when the run is
-    told to stop. Safe to share between threads.
+    told to stop. `waiting()`: to be entered by who waits for something that is none of this computer's work (a
+    model's answer); where work is limited, another works meanwhile. Safe to share between threads.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class Deadline:
         seconds: float | None = None,
         cancelled: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._clock = clock
+        self.waiting = waiting
         self.expires_at = None if seconds is None else clock() + seconds
         self.cancelled = cancelled if cancelled is not None else threading.Event()
 

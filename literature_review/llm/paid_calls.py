@@ -98,7 +98,8 @@ class PaidCalls:
         """
         asked, requests, was_cut = question, 1, False
         while True:
-            answer = self._answer(self._put(asked, stage, paper), deadline)
+            with deadline.waiting():
+                answer = self._answer(self._put(asked, stage, paper), deadline)
             if answer.finish == "blocked":
                 raise self._unusable(asked, paper, "was blocked by the provider's filters", "ask another model")
             data, fault = read_answer(answer.text, question.schema, check)
@@ -174,15 +175,16 @@ class PaidCalls:
         if asked.key not in self._unsaved:
             self._budget.check(most.usd or 0.0)  # sooner than after a wait for quota
 
-        def attempt(timeout: float | None) -> ModelAnswer:
+        def attempt(timeout: float | None) -> ModelAnswer | _Paid:
             if self._unsaved:
                 self._keep_unsaved()
                 kept = self._book.find(asked.key)
                 if kept is not None:
                     return kept
-            return self._keep(self._request(asked, most, timeout, deadline))
+            return self._request(asked, most, timeout, deadline)
 
-        return self._gate.call(attempt, deadline, tokens=most.tokens, used=lambda answer: _used(answer, most.tokens))
+        heard = self._gate.call(attempt, deadline, tokens=most.tokens, used=lambda heard: _used(heard, most.tokens))
+        return self._keep(heard) if isinstance(heard, _Paid) else heard  # the next call goes out meanwhile
 
     def _request(self, asked: PaidQuestion, most: _Estimate, timeout: float | None, deadline: Deadline) -> _Paid:
         """One request, on the ledger from before it begins."""
@@ -264,7 +266,8 @@ def _say_without_price(model: str, budget_usd: float | None, log: Log) -> None:
     log.warning(f"the price of {model!r} is not known, so the cost will not be known either; {remedy}")
 
 
-def _used(answer: ModelAnswer, estimate: float) -> float:
+def _used(heard: ModelAnswer | _Paid, estimate: float) -> float:
+    answer = heard.answer if isinstance(heard, _Paid) else heard
     if answer.input_tokens is None or answer.output_tokens is None:
         return estimate
     return float(answer.input_tokens + answer.output_tokens)

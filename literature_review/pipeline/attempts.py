@@ -52,12 +52,29 @@ class StageRunner:
         self, stage: LoadedStage, paper_id: str | None, what: str, fields: Mapping[str, Any]
     ) -> StageResult:
         state = self._state
+        with state.places.attempt() as waiting:
+            deadline = Deadline(state.config.stage_timeout, cancelled=state.cancelled, waiting=waiting)
+            context = self._context(stage, paper_id, deadline, fields)
+            began = time.monotonic()
+            try:
+                result = run_with_deadline(lambda: _run(stage, context), deadline, what, state.signals.is_asked)
+                checked = _checked(stage, result, paper_id)
+            except Exception as error:  # only to tell where; it is raised again
+                if paper_id is not None:  # of a stage over all papers, who runs it tells
+                    tell_where(state.log, what, error)
+                raise
+        state.log.debug(f"{what}: {checked.status} in {time.monotonic() - began:.3f} s")
+        return checked
+
+    def _context(
+        self, stage: LoadedStage, paper_id: str | None, deadline: Deadline, fields: Mapping[str, Any]
+    ) -> StageContext:
+        state = self._state
         backend = state.parts.backend
-        deadline = Deadline(state.config.stage_timeout, cancelled=state.cancelled)
         given = dict(fields)
         if "read" in given:
             given["read"] = given["read"](deadline)
-        context = StageContext(
+        return StageContext(
             stage=stage.name,
             protocol=state.parts.protocol,
             backend=backend if paper_id is None else backend.for_paper(paper_id),
@@ -67,16 +84,6 @@ class StageRunner:
             settings=self._settings,
             **given,
         )
-        began = time.monotonic()
-        try:
-            result = run_with_deadline(lambda: _run(stage, context), deadline, what, state.signals.is_asked)
-            checked = _checked(stage, result, paper_id)
-        except Exception as error:  # only to tell where; it is raised again
-            if paper_id is not None:  # of a stage over all papers, who runs it tells
-                tell_where(state.log, what, error)
-            raise
-        state.log.debug(f"{what}: {checked.status} in {time.monotonic() - began:.3f} s")
-        return checked
 
     def _on_retry(
         self,

@@ -12,6 +12,7 @@ from literature_review.pipeline.progress import Progress
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage, Segment
 from literature_review.pipeline.work import Outcome, PaperWork
+from literature_review.pipeline.work_places import AHEAD
 
 GRACE = 5.0  # seconds that papers under way get to end when the run is told to stop
 
@@ -97,10 +98,9 @@ class PaperBatch:
             self._state.checkpoint.update_paper_status(paper.id, "not_started")
 
     def _walk(self, segment: Segment, papers: dict[str, PaperFile], last: int) -> None:
-        config = self._state.config
         progress = Progress("+".join(stage.name for stage in segment.stages), len(papers), self._state.log)
         coordinator = ParallelPipelineCoordinator(
-            max_workers=config.max_workers if config.parallel else 1,
+            max_workers=self._papers_under_way(),
             checkpoint_manager=self._state.checkpoint if segment.closes_papers else None,
             cancel=self._state.cancelled,
             grace=GRACE,
@@ -119,6 +119,11 @@ class PaperBatch:
         finally:
             progress.finish()
             self._state.log.status_line = None
+
+    def _papers_under_way(self) -> int:
+        """Those that wait for a paid model's answer do not count among `max_workers`."""
+        waits = self._state.config.parallel and self._state.parts.backend.paid
+        return self._state.places.most * (AHEAD if waits else 1)
 
     def _begin_anew(self, name: str) -> None:
         """A paper that the checkpoint holds as finished is to be worked on again: it keeps the stages that stand."""

@@ -13,6 +13,7 @@ from literature_review.pipeline.parts import Parts, RunOptions
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.signals import StopSignals
 from literature_review.pipeline.waiting import StopEvent
+from literature_review.pipeline.work_places import WorkPlaces
 
 
 @dataclass
@@ -32,6 +33,9 @@ class RunState:
     retries: dict[str, int] = field(default_factory=dict)  # stage -> attempts beyond the first
     under_way: list[str] = field(default_factory=list)  # stages of papers: "judge of a.pdf"
     fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget
+
+    def __post_init__(self) -> None:
+        self.places = WorkPlaces(self.config.max_workers if self.config.parallel else 1, self.cancelled)
 
     @contextmanager
     def noting(self, what: str) -> Iterator[None]:

@@ -100,7 +100,8 @@ class PaperWork:
     def process(self, paper: PaperFile, last: int) -> dict[str, Any]:
         """Walk the paper through stages up to index `last`. Raises what a stage raised, once it is recorded."""
         try:
-            self._walk(paper, last, run=True)
+            with self._state.places.at_work():
+                self._walk(paper, last, run=True)
         except Exception as error:
             self._note_failure(paper, error)
             raise

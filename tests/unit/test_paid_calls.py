@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -582,3 +582,25 @@ def test_nothing_is_written_before_the_first_call(paid: Paid, tmp_path: Path) ->
     calls.close()
     assert list(tmp_path.iterdir()) == []
     assert PRICE.usd(1000, 100) == 0.002
+
+
+def test_a_paper_counts_as_waiting_while_its_question_is_asked_and_no_longer(paid: Paid) -> None:
+    """From the look into the store to the booked answer; what comes of the answer is the paper's work again."""
+    where: list[str] = []
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        where.append("waits")
+        yield
+        where.append("works")
+
+    def answer(*_: Any) -> ModelAnswer:
+        where.append("asked")
+        return GOOD
+
+    def check(_: Any) -> str:
+        where.append("checked")
+        return ""
+
+    paid(ScriptedModel(answer)).ask(question(), "judge", "a.pdf", Deadline(waiting=waiting), check)
+    assert where == ["waits", "asked", "works", "checked"]
