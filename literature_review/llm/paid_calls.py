@@ -175,16 +175,15 @@ class PaidCalls:
         if asked.key not in self._unsaved:
             self._budget.check(most.usd or 0.0)  # sooner than after a wait for quota
 
-        def attempt(timeout: float | None) -> ModelAnswer | _Paid:
+        def attempt(timeout: float | None) -> ModelAnswer:
             if self._unsaved:
                 self._keep_unsaved()
                 kept = self._book.find(asked.key)
                 if kept is not None:
                     return kept
-            return self._request(asked, most, timeout, deadline)
+            return self._keep(self._request(asked, most, timeout, deadline))
 
-        heard = self._gate.call(attempt, deadline, tokens=most.tokens, used=lambda heard: _used(heard, most.tokens))
-        return self._keep(heard) if isinstance(heard, _Paid) else heard  # the next call goes out meanwhile
+        return self._gate.call(attempt, deadline, tokens=most.tokens, used=lambda answer: _used(answer, most.tokens))
 
     def _request(self, asked: PaidQuestion, most: _Estimate, timeout: float | None, deadline: Deadline) -> _Paid:
         """One request, on the ledger from before it begins."""
@@ -266,8 +265,7 @@ def _say_without_price(model: str, budget_usd: float | None, log: Log) -> None:
     log.warning(f"the price of {model!r} is not known, so the cost will not be known either; {remedy}")
 
 
-def _used(heard: ModelAnswer | _Paid, estimate: float) -> float:
-    answer = heard.answer if isinstance(heard, _Paid) else heard
+def _used(answer: ModelAnswer, estimate: float) -> float:
     if answer.input_tokens is None or answer.output_tokens is None:
         return estimate
     return float(answer.input_tokens + answer.output_tokens)
