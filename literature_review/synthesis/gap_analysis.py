@@ -144,6 +144,7 @@ class _Rows:
         self._covered_at: float | None = settings.get("covered_at")
 
     def row(self, sub: SubRequirement) -> dict[str, Any]:
+        """The sub-requirement as the report has it: status, reason, claims, nearest passages and cells."""
         cells = [cell_of(review, sub.id, self._covered_at) for review in self._counted]
         status = status_of(cells)
         passages = sorted(self._passages.get(sub.id, ()), key=lambda each: (-each.score, each.paper, each.start))

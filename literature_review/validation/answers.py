@@ -76,12 +76,7 @@ class Comparison:
 def read_answers(path: str) -> dict[str, Answer]:
     """Cell -> answer, also for cells that nobody asked for. Raises UsageError with every row that cannot be
     understood, or where the file cannot be read. Commas, semicolons or tabs, as spreadsheets save them."""
-    text = _text(path)
-    named = _NAMED_COMMA.match(text)
-    first = text.partition("\n")[0]
-    comma = named[1] if named else max(",;\t", key=first.count)
-    table = csv.reader(io.StringIO(text[named.end() :] if named else text, newline=""), delimiter=comma)
-    above = 1 if named else 0  # lines above the head
+    table, above = _table(_text(path))
     problems: list[str] = []
     found: dict[str, Answer] = {}
     try:
@@ -98,6 +93,14 @@ def read_answers(path: str) -> dict[str, Answer]:
         more = [f"and {len(problems) - _SHOWN_PROBLEMS} more"] if len(problems) > _SHOWN_PROBLEMS else []
         raise UsageError(f"{path}: " + "; ".join(problems[:_SHOWN_PROBLEMS] + more))
     return found
+
+
+def _table(text: str) -> tuple[Any, int]:
+    """A CSV reader over the head and what follows it, and how many lines stand above the head."""
+    named = _NAMED_COMMA.match(text)
+    comma = named[1] if named else max(",;\t", key=text.partition("\n")[0].count)
+    table = csv.reader(io.StringIO(text[named.end() :] if named else text, newline=""), delimiter=comma)
+    return table, 1 if named else 0
 
 
 def compare(sample: Sample, answers: Mapping[str, Answer]) -> Comparison:
