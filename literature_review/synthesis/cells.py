@@ -8,11 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from literature_review.models import PaperReview
+from literature_review.models import Claim, PaperReview
 
 NAMED_IN_REASON = 3
 _ASSESSED = ("covered", "partial", "rejected", "not_found")
@@ -31,8 +31,24 @@ class Cell:
         return {"paper": self.paper, "state": self.state, "score": round(self.score, 4)}
 
 
-def cell_of(review: PaperReview, sub: str, covered_at: float | None) -> Cell:
-    """The cell; `covered_at`: coverage of the whole paper below which it covers in part only (None: no limit)."""
+def held_to(reviews: Iterable[PaperReview], covered_at: float | None) -> tuple[PaperReview, ...]:
+    """The reviews with claims that answer in part where the paper's coverage is below `covered_at` (None: no limit),
+    whatever a back end says of the claim alone. Report, database and history then say the same."""
+    if covered_at is None:
+        return tuple(reviews)
+    return tuple(
+        replace(review, claims=tuple(_held_to(claim, review, covered_at) for claim in review.claims))
+        for review in reviews
+    )
+
+
+def _held_to(claim: Claim, review: PaperReview, covered_at: float) -> Claim:
+    is_weak = review.coverage.get(claim.sub_requirement, 1.0) < covered_at
+    return replace(claim, coverage="partial") if is_weak and claim.coverage == "covered" else claim
+
+
+def cell_of(review: PaperReview, sub: str) -> Cell:
+    """What the paper says to the sub-requirement."""
     paper = review.paper.id
     if review.state != "reviewed":
         return Cell(paper, _NOT_ASSESSED.get(review.state, "not_assessed"), 0.0)
@@ -40,8 +56,7 @@ def cell_of(review: PaperReview, sub: str, covered_at: float | None) -> Cell:
     approved = [claim for claim in claims if claim.status == "approved"]
     coverage = review.coverage.get(sub, 0.0)
     if approved:
-        sure = covered_at is None or sub not in review.coverage or coverage >= covered_at
-        whole = sure and any(claim.coverage == "covered" for claim in approved)
+        whole = any(claim.coverage == "covered" for claim in approved)
         return Cell(paper, "covered" if whole else "partial", max(claim.score for claim in approved))
     if any(claim.status == "pending" for claim in claims):
         return Cell(paper, "not_assessed", coverage)

@@ -27,7 +27,7 @@ from literature_review.models import (
     claim_id,
 )
 from literature_review.ports import StageContext
-from literature_review.synthesis.cells import Cell, cell_of, not_assessed, reason_of, status_of
+from literature_review.synthesis.cells import Cell, cell_of, held_to, not_assessed, reason_of, status_of
 from literature_review.synthesis.duplicates import mark
 
 SCHEMA_VERSION = 1
@@ -53,7 +53,7 @@ def build_report(
     protocol: ReviewProtocol, reviews: Sequence[PaperReview], run: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The report as plain data. `settings`: `nearest_passages` (how many a gap shows), `covered_at`."""
-    reviews = sorted(reviews, key=lambda review: review.paper.id)
+    reviews = sorted(held_to(reviews, settings.get("covered_at")), key=lambda review: review.paper.id)
     questions = _questions(protocol, reviews, settings)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -141,11 +141,10 @@ class _Rows:
             for passage in review.passages:
                 self._passages.setdefault(passage.sub_requirement, []).append(passage)
         self._nearest = int(settings.get("nearest_passages", 3))
-        self._covered_at: float | None = settings.get("covered_at")
 
     def row(self, sub: SubRequirement) -> dict[str, Any]:
         """The sub-requirement as the report has it: status, reason, claims, nearest passages and cells."""
-        cells = [cell_of(review, sub.id, self._covered_at) for review in self._counted]
+        cells = [cell_of(review, sub.id) for review in self._counted]
         status = status_of(cells)
         passages = sorted(self._passages.get(sub.id, ()), key=lambda each: (-each.score, each.paper, each.start))
         nearest = self._nearest_of(passages) if status == "gap" else []

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from literature_review.models import StageResult
 from literature_review.ports import StageContext
+from literature_review.synthesis.cells import held_to
 from literature_review.synthesis.duplicates import find_same_works, mark
 
 
 def run(context: StageContext) -> StageResult:
     """Raises StoreError for a history or database that cannot be used, OSError for a full disk."""
     found = find_same_works(context.reviews).to_json()
-    reviews = mark(context.reviews, found)
+    reviews = held_to(mark(context.reviews, found), context.settings.get("review", {}).get("covered_at"))
     for paper, first in found["duplicates"].items():
         context.log.info(f"{paper}: the same work as {first} ({found['why'][paper]}); counted once")
     for paper, others in sorted(found["related"].items()):

@@ -242,5 +242,15 @@ def test_history_and_database_get_every_paper_with_duplicates_marked() -> None:
     assert any("b.pdf: the same work as a.pdf (same DOI)" in line for line in log.lines)
 
 
+def test_database_and_history_hold_a_claim_to_the_coverage_that_the_report_does() -> None:
+    """A paper that speaks to it too weakly covers in part, wherever one looks."""
+    kept = Kept()
+    weak = PaperReview(**{**known("a.pdf").__dict__, "claims": (claim(status="approved"),), "coverage": {"S1": 0.3}})
+    settings = {"review": {"covered_at": 0.5}}
+    sync.run(context(reviews=(weak,), history=kept, database=kept, run={"run_id": "r1"}, settings=settings))
+    for reviews in kept.reviews.values():
+        assert [one.coverage for one in reviews[0].claims] == ["partial"]
+
+
 def test_no_papers_at_all_is_no_error() -> None:
     assert sync.run(context(reviews=())).record["duplicates"] == {}
