@@ -303,9 +303,9 @@ class PaperReview:
     """A paper with all that its stages left: what the corpus stages see.
 
     `state`: one of PAPER_STATES; `error` and `error_type` where it failed; `contexts`: the words before and after
-    a quote, by the claim's id (or what `claim_id` gives for a passage's place); `related`: papers that are near
-    to it without being the same (a supplement, a preprint), with the relation named; `suspicious`: words of its text
-    that give orders to a model.
+    a quote, by the claim's id (or what `claim_id` gives for a passage's place); `duplicate_by`: by what it was found to
+    be the same work (same content, same DOI ...); `related`: papers that are near to it without being the same (a
+    supplement, a preprint), with the relation named; `suspicious`: words of its text that give orders to a model.
     """
 
     paper: PaperFile
@@ -322,5 +322,6 @@ class PaperReview:
     error: str = ""
     error_type: str = ""
     duplicate_of: str = ""
+    duplicate_by: str = ""
     related: Mapping[str, str] = field(default_factory=dict)
     suspicious: tuple[str, ...] = ()

@@ -215,6 +215,7 @@ def _paper(number: int) -> dict[str, Any]:
         "error": _ERRORS.get(state, ""),
         "error_type": {"unreadable": "permanent", "failed": "transient"}.get(state, ""),
         "duplicate_of": "cohorts/okafor_2009_000.pdf" if state == "duplicate" else "",
+        "duplicate_by": "same DOI" if state == "duplicate" else "",
         "related": {"cohorts/okafor_2009_000.pdf": "supplement"} if number == 5 else {},
         "hidden": ["page 3: white text, 120 characters"] if number == 6 else [],
         "screening": excluded if state == "excluded" else {

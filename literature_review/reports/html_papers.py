@@ -133,8 +133,11 @@ def what_to_do(paper: Record) -> str:
 
 def _duplicates(view: ReportView) -> str:
     papers, note = _limited(view.in_state("duplicate"))
-    rows = [(identifier(paper["id"]), paper_link(view, paper.get("duplicate_of"))) for paper in papers]
-    body = table("Duplicates", ("File", "Same paper as"), rows) + note
+    rows = [
+        (identifier(paper["id"]), paper_link(view, paper.get("duplicate_of")), shown(paper.get("duplicate_by"), 300))
+        for paper in papers
+    ]
+    body = table("Duplicates", ("File", "Same paper as", "Recognised by"), rows) + note
     return _fold_long(len(rows), "duplicate", body)
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 from literature_review.models import PaperReview
 
+_SAME_CONTENT = "same content"
+
 SHORTEST_TITLE = 12
 """Letters; what is shorter ("Editorial", "Introduction") names no work."""
 
@@ -275,17 +277,19 @@ def surname(name: str) -> str:
 
 
 def mark(reviews: Iterable[PaperReview], found: Mapping[str, Any]) -> tuple[PaperReview, ...]:
-    """The reviews with what `SameWork.to_json` says: a duplicate has its first paper named and nothing to count;
-    content duplicates of a duplicate are led to the same first paper."""
-    first, related = found.get("duplicates", {}), found.get("related", {})
+    """The reviews with what `SameWork.to_json` says: a duplicate has its first paper named, by what it is one, and
+    nothing to count; content duplicates of a duplicate are led to the same first paper."""
+    first, related, why = (found.get(name, {}) for name in ("duplicates", "related", "why"))
     marked = []
     for review in reviews:
         paper = review.paper.id
         if paper in first:
             nothing: dict[str, Any] = {"claims": (), "passages": (), "coverage": {}}
-            review = replace(review, state="duplicate", duplicate_of=first[paper], **nothing)
-        elif review.duplicate_of in first:
-            review = replace(review, duplicate_of=first[review.duplicate_of])
+            by = why.get(paper, "")
+            review = replace(review, state="duplicate", duplicate_of=first[paper], duplicate_by=by, **nothing)
+        elif review.duplicate_of:
+            original = first.get(review.duplicate_of, review.duplicate_of)
+            review = replace(review, duplicate_of=original, duplicate_by=_SAME_CONTENT)
         if paper in related:
             review = replace(review, related={**review.related, **related[paper]})
         marked.append(review)

@@ -98,6 +98,7 @@ def _paper(review: PaperReview) -> dict[str, Any]:
         "error": review.error,
         "error_type": review.error_type,
         "duplicate_of": review.duplicate_of,
+        "duplicate_by": review.duplicate_by,
         "related": dict(sorted(review.related.items())),
         "hidden": list(review.hidden),
         "suspicious": list(review.suspicious),

@@ -267,6 +267,7 @@ def test_papers_that_fell_out_say_why_and_what_to_do() -> None:
     assert "Study of children or adolescents" in text
     assert "We enrolled children aged 8 to 15 years" in text
     assert "page 3: white text, 120 characters" in text
+    assert "same DOI" in text
     assert "22 identified" in text
 
 

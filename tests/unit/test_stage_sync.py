@@ -195,7 +195,11 @@ def test_of_the_same_work_the_reviewed_paper_counts_and_all_others_lead_to_it() 
     ]
     found = find_same_works(reviews)
     assert found.first == {"a.pdf": "b.pdf", "c.pdf": "b.pdf"}
-    assert [each.duplicate_of for each in mark(reviews, found.to_json())] == ["b.pdf", "", "b.pdf", "b.pdf"]
+    marked = mark(reviews, found.to_json())
+    assert [each.duplicate_of for each in marked] == ["b.pdf", "", "b.pdf", "b.pdf"]
+    assert [each.duplicate_by for each in marked] == [
+        "same DOI", "", "same title, authors and year", "same content",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
