@@ -19,6 +19,7 @@ from literature_review.llm.chat import ChatModel, ModelAnswer, ModelQuestion
 from literature_review.llm.outcome import error_name, outcome_of, request_id_of
 from literature_review.llm.paid_book import PaidBook, PaidQuestion
 from literature_review.llm.prices import PriceTable
+from literature_review.llm.question_locks import QuestionLocks
 from literature_review.llm.token_estimate import tokens_of
 from literature_review.llm.validation import Check, asked_again, read_answer, require_jsonschema
 from literature_review.ports import CallGate, Deadline, Log
@@ -51,8 +52,10 @@ class PaidCalls:
     """What a paid back end asks its model through. Thread-safe: one serves all papers of a run.
 
     An answer is used only once it is on disk with its cost; after `kill -9` or loss of power the same question is
-    answered from there, without a call. Equal questions at the same time cost one call. `budget_usd`: the most that
-    the calls in `book` may cost in all, whatever the number of runs; None is no limit.
+    answered from there, without a call. Equal questions at the same time cost one call, also where several processes
+    ask them. `budget_usd`: the most that
+    the calls in `book` may cost in all, whatever the number of runs, of which one at a time has a budget; None is no
+    limit.
 
     Where an answer cannot be kept, nothing more is paid for until it can: what is lost in the worst case, where the
     process ends before that, are the calls that were under way.
@@ -76,6 +79,8 @@ class PaidCalls:
         self._price = prices.price(model.model)
         if self._price is None:
             _say_without_price(model.model, budget_usd, log)
+        self._has_budget = budget_usd is not None
+        self._elsewhere = QuestionLocks(f"{book.path}.lock")
         self._budget = Budget(budget_usd, book.spent_usd(), book.path)
         self._changed = threading.Condition()  # guards all below
         self._in_flight: set[str] = set()
@@ -139,6 +144,7 @@ class PaidCalls:
             self._keep_unsaved()
         except StoreError as error:
             self._log.error(f"{len(self._unsaved)} answers that were paid for are lost: {error}")
+        self._elsewhere.close()
         self._book.close()
 
     def _put(self, question: ModelQuestion, stage: str, paper: str) -> PaidQuestion:
@@ -154,9 +160,20 @@ class PaidCalls:
         """The stored answer, or a bought one. Who asks the same meanwhile waits, and takes over if this fails."""
         self._enter(asked.key, deadline)
         try:
-            return self._book.find(asked.key) or self._buy(asked, deadline)
+            return self._book.find(asked.key) or self._buy_once(asked, deadline)
         finally:
             self._leave(asked.key)
+
+    def _buy_once(self, asked: PaidQuestion, deadline: Deadline) -> ModelAnswer:
+        """The same between processes: who has waited for another one finds its answer."""
+        with self._elsewhere.held(asked.key, deadline):
+            kept = self._book.find(asked.key)
+            if kept is None and self._has_budget and not self._elsewhere.alone_with_budget():
+                raise StoreError(
+                    f"another run spends from {self._book.path} now, so that neither could keep to llm.budget_usd: "
+                    "wait until it has ended, then go on with --resume"
+                )
+            return kept or self._buy(asked, deadline)
 
     def _enter(self, key: str, deadline: Deadline) -> None:
         with self._changed:

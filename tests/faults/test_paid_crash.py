@@ -61,7 +61,8 @@ CALLS = QUESTIONS + len(range(0, QUESTIONS, 7))  # every seventh answer is malfo
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def provider_counts(folder: Path) -> int:
@@ -107,20 +108,68 @@ def test_whenever_a_run_is_killed_the_ledger_bounds_the_providers_count(tmp_path
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+SPENDER = (
+    PRELUDE
+    + """
+def answer(asked):
+    os.write(provider, b".")
+    return ModelAnswer('{"score": 0.5}', 100, 10)
+
+calls = paid_calls(folder, ScriptedModel(answer), budget_usd=1.0)
+try:
+    for number in range(int(sys.argv[2])):
+        calls.ask(question(f"{number} ?"), "judge", "a.pdf", Deadline())
+except Exception as error:
+    print(error, flush=True)
+else:
+    print("whole", flush=True)
+sys.stdin.readline()
+calls.close()
+"""
+)
+
+
+def test_two_processes_at_once_do_not_pass_a_budget_together(tmp_path: Path) -> None:
+    """The second is told to wait before it buys anything; what the first has bought it has for nothing."""
+    first = start(SPENDER, tmp_path, 3)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "whole\n"
+    assert start(SPENDER, tmp_path, 3).communicate("\n", timeout=60) == ("whole\n", "")
+    output, _ = start(SPENDER, tmp_path, 5).communicate("\n", timeout=60)
+    assert f"another run spends from {tmp_path / 'answers.db'} now" in output
+    assert provider_counts(tmp_path) == 3
+    assert first.communicate("\n", timeout=60) == ("", "")
+    assert start(SPENDER, tmp_path, 5).communicate("\n", timeout=60) == ("whole\n", "")
+    assert provider_counts(tmp_path) == 5
+
+
+def test_a_process_that_dies_beside_others_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Repeated are at most the calls that were in flight at the kill."""
+    runs = [start(RUN, tmp_path) for _ in range(3)]
+    until = time.monotonic() + 30
+    while provider_counts(tmp_path) < 5 and time.monotonic() < until:
+        time.sleep(0.001)
+    runs[0].kill()
+    runs[0].communicate(timeout=60)
+    assert [run.communicate(timeout=60) for run in runs[1:]] == [("whole\n", "")] * 2
+    assert CALLS <= provider_counts(tmp_path) <= CALLS + THREADS
+
+
 def test_a_run_after_another_pays_for_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         assert start(RUN, tmp_path).communicate(timeout=60) == ("whole\n", "")
     assert provider_counts(tmp_path) == CALLS
 
 
-def test_two_processes_at_once_over_one_file_lose_and_corrupt_nothing(tmp_path: Path) -> None:
-    """Each may pay for what the other is just asking, and no more; both end with the same answers."""
-    runs = [start(RUN, tmp_path) for _ in range(2)]
-    assert [run.communicate(timeout=60) for run in runs] == [("whole\n", "")] * 2
+def test_several_processes_at_once_over_one_file_pay_once(tmp_path: Path) -> None:
+    """What one of them is just asking the others wait for; all end with the same answers, and only the file stays."""
+    runs = [start(RUN, tmp_path) for _ in range(3)]
+    assert [run.communicate(timeout=60) for run in runs] == [("whole\n", "")] * 3
     with PaidBook(tmp_path / "answers.db") as book:
         counts = book.counts()
-        assert counts.begun == counts.ended == provider_counts(tmp_path)
+        assert counts.begun == counts.ended == provider_counts(tmp_path) == CALLS
         assert book.size()[0] == CALLS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.db", "provider"]
     with closing(sqlite3.connect(tmp_path / "answers.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
