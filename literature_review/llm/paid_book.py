@@ -24,6 +24,7 @@ from typing import Any
 from literature_review.errors import StoreError
 from literature_review.llm.chat import FINISHES, ModelAnswer, ModelQuestion
 from literature_review.llm.prices import Price
+from literature_review.shared_commits import SharedCommits
 from literature_review.sqlite_file import Schema, SqliteFile, from_sql, to_sql
 
 FILE_NAME = "answers.db"
@@ -159,6 +160,7 @@ class PaidBook:
         now: Callable[[], str] = _local_time,
     ) -> None:
         self._file = SqliteFile(path, _SCHEMA, busy_seconds, warn)
+        self._commits = SharedCommits(self._file)
         self._now = now
 
     @property
@@ -177,8 +179,8 @@ class PaidBook:
         `price`: the model's, where it is known; `estimated_usd`: what the call costs at most."""
         texts = (asked.key, asked.stage, asked.paper, asked.backend, asked.model, asked.question.prompt, self._now())
         rates = (price.input_usd_per_million, price.output_usd_per_million) if price is not None else (None, None)
-        with self._file.transaction() as connection:
-            number = connection.execute(_BEGIN, (*map(to_sql, texts), estimated_usd, *rates)).lastrowid
+        row = (*map(to_sql, texts), estimated_usd, *rates)
+        number = self._commits.write(lambda connection: connection.execute(_BEGIN, row).lastrowid)
         assert number is not None  # it was inserted
         return number
 
@@ -190,16 +192,20 @@ class PaidBook:
         question = _packed(_content(asked))
         texts = (asked.backend, asked.model, asked.question.prompt)
         kept = (question, _packed({"text": answer.text, **_tokens(answer)}), answer.finish, self._now())
-        with self._file.transaction() as connection:
+        row = (asked.key, call, *map(to_sql, texts), *kept)
+
+        def book(connection: Any) -> int:
             self._end(connection, call, "answered", "", answer.request_id, answer, usd)
-            added = connection.execute(_PUT, (asked.key, call, *map(to_sql, texts), *kept)).rowcount
+            added: int = connection.execute(_PUT, row).rowcount
+            return added
+
+        added = self._commits.write(book)
         return answer if added == 1 else self.find(asked.key) or answer
 
     def failed(self, call: int, outcome: str, error: str, request_id: str = "") -> None:
         """Book how a call ended without an answer. `outcome`: one of OUTCOMES; `error`: the kind of error, such as
         "RateLimitError 429"; never its text, which could quote a key."""
-        with self._file.transaction() as connection:
-            self._end(connection, call, outcome, error, request_id)
+        self._commits.write(lambda connection: self._end(connection, call, outcome, error, request_id))
 
     def spent_usd(self) -> float:
         """What the calls cost, in US dollars, for a budget: those that may have been billed without our seeing it
