@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import unquote
 
 from literature_review.documents.names import authors_in, split_authors
 from literature_review.models import Bibliography, Document
@@ -21,8 +22,10 @@ TEXT = "text"
 
 _FIRST_PAGE_CHARACTERS = 6_000
 _YEARS = (1800, 2100)
-_DOI = re.compile(r"\b10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+", re.I)
-_DOI_MARK = re.compile(r"(?:doi\.org/|doi[:\s]\s*)(10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`]+)", re.I)
+_OF_DOI = r"10\.\d{4,9}/[^\s\"<>{}|\\^\[\]`“”‘’„«»…，、。；\u200b-\u200f\u2060\ufeff]+"
+_DOI = re.compile(rf"\b{_OF_DOI}", re.I)
+_DOI_MARK = re.compile(rf"(?:doi\.org/|doi[:\s]\s*)({_OF_DOI})", re.I)
+_BEHIND_DOI = re.compile(r"[?#].*|/(?:full|abstract|e?pdf|meta)$")  # of the address of a page about the work
 _CITED = re.compile(r"\s*(?:\[\d{1,3}\]|\d{1,3}\.)\s.*\b10\.\d{4,9}/")
 _MANY_DOIS = 5  # are those of other works
 _ARXIV_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d{1,2})?\s{0,3}\[[a-z-]{2,10}(?:\.[A-Za-z-]{2,10})?\]")
@@ -125,7 +128,7 @@ def _own_doi(page: str) -> str:
 
 
 def _trimmed_doi(doi: str) -> str:
-    doi = doi.lower().rstrip(".,;:'\"*")
+    doi = _BEHIND_DOI.sub("", unquote(doi).lower().rstrip(".,;:'\"*"))
     while doi.endswith(")") and doi.count("(") < doi.count(")"):
         doi = doi[:-1].rstrip(".,;:")
     return doi

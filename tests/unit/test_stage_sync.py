@@ -10,7 +10,9 @@ import pytest
 
 from literature_review.models import Bibliography, PaperReview, ReviewProtocol
 from literature_review.synthesis import sync
-from literature_review.synthesis.duplicates import compare, find_same_works, mark, same_authors, surname
+from literature_review.synthesis.author_names import same_authors, surname
+from literature_review.synthesis.duplicates import find_same_works, mark
+from literature_review.synthesis.same_work import compare
 from tests.stage_samples import QuietLog, claim, context, review
 
 TITLE = "Text message reminders in an eye clinic"
@@ -207,6 +209,21 @@ def test_of_the_same_work_the_reviewed_paper_counts_and_all_others_lead_to_it() 
 )
 def test_a_surname_is_found_however_the_name_is_written(name: str) -> None:
     assert surname(name) == "smith"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("MÜLLER J", "LI B"), ("Jürgen Müller", "Bo Li")),
+        (("van der Berg, Anna",), ("Anna van der Berg",)),
+        (("García-López, José",), ("José García López",)),
+        (("Li Bo", "Wang Fang"), ("Bo Li", "Fang Wang")),
+        (("Smith, John, Jr.",), ("John Smith",)),
+    ],
+)
+def test_names_written_in_other_ways_are_the_same_people(one: Sequence[str], other: Sequence[str]) -> None:
+    assert same_authors(one, other)
+    assert same_authors(other, one)
 
 
 def test_a_list_that_breaks_off_is_the_same_people() -> None:
