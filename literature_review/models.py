@@ -36,6 +36,7 @@ __all__ = [
 CLAIM_STATUSES = ("pending", "approved", "rejected")
 STAGE_STATUSES = ("completed", "failed", "skipped")
 PAPER_STATES = ("reviewed", "excluded", "unreadable", "failed", "duplicate", "not_assessed")
+_SUPERSCRIPTS = str.maketrans("0123456789-\u2212\u2013+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁻⁺")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Document:
     """A paper's text with its pages, sections and offsets. Pages and sections are in order of `start`.
 
     `metadata` holds texts: title, author, year, doi ... as far as the file names them, and `reader`.
+    `raised`: start and end of runs of digits that are set as an exponent, which `text` has as plain digits.
     """
 
     text: str
@@ -80,6 +82,19 @@ class Document:
     sections: tuple[Section, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[HiddenText, ...] = ()
+    raised: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def shown(self) -> str:
+        """`text`, character for character, but for raised digits and their signs, which are superscripts: as people
+        are shown it, 10⁴ where `text` has 104."""
+        if not self.raised:
+            return self.text
+        parts, last = [], 0
+        for start, end in self.raised:
+            parts += [self.text[last:start], self.text[start:end].translate(_SUPERSCRIPTS)]
+            last = end
+        return "".join([*parts, self.text[last:]])
 
     @cached_property
     def _page_starts(self) -> list[int]:
@@ -110,6 +125,7 @@ class Document:
             "sections": [[s.title, s.kind, s.start, s.end] for s in self.sections],
             "metadata": dict(self.metadata),
             "hidden": [[span.start, span.end, span.reason] for span in self.hidden],
+            "raised": [list(span) for span in self.raised],
         }
 
     @classmethod
@@ -120,6 +136,7 @@ class Document:
             sections=tuple(Section(*row) for row in data["sections"]),
             metadata=dict(data["metadata"]),
             hidden=tuple(HiddenText(*row) for row in data["hidden"]),
+            raised=tuple((start, end) for start, end in data.get("raised", ())),
         )
 
 

@@ -62,7 +62,18 @@ class Scan:
     ocr_text: str = ""
 
 
-Block = str | Heading | Hidden | Scan
+@dataclass(frozen=True)
+class Placed:
+    """A line at a place, in points from the page's lower left corner. A page with one holds nothing else; its lines are
+    drawn in the order given."""
+
+    text: str
+    x: float
+    y: float
+    size: float = 10.0
+
+
+Block = str | Heading | Hidden | Scan | Placed
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,10 @@ def _draw_pages(
 ) -> Iterator[bytes]:
     """The content streams of one page and of the pages that its text flows on to."""
     blocks: Sequence[Block] = [page] if isinstance(page, str) else page
+    placed = [block for block in blocks if isinstance(block, Placed)]
+    if placed:
+        yield b"".join(_draw(_Line(one.text, one.size), one.x, one.y) for one in placed)
+        return
     scans = [block for block in blocks if isinstance(block, Scan)]
     column_width = (WIDTH - 2 * MARGIN - GUTTER * (columns - 1)) / columns
     lines = [line for block in blocks for line in _lines(block, font, size, column_width)]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import pypdfium2 as pdfium2
 import pypdfium2.raw as raw
@@ -19,9 +20,10 @@ from literature_review.documents import pdf_hidden, pdfium
 from literature_review.documents.identify import find_doi, year_in
 from literature_review.documents.legible import refuse_illegible
 from literature_review.documents.outline import outline_sections
+from literature_review.documents.pdf_blocks import in_blocks
 from literature_review.documents.pdf_order import in_reading_order, wrong_turn
 from literature_review.documents.pdf_outline import read_outline
-from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, clean_pages, without_marks
+from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, MARKS, clean_pages, letter_of
 from literature_review.documents.pdfium import Box
 from literature_review.documents.quick_check import NEEDS_PASSWORD
 from literature_review.errors import UnreadablePaperError
@@ -70,11 +72,11 @@ def read_pdf(data: bytes) -> Document:
         for index in range(count):
             _read_page(pdf, index, reading)
         _refuse_unreadable(reading, count)
-        text, pages, hidden = clean_pages(reading.pages)
+        text, pages, hidden, raised = clean_pages(reading.pages)
         refuse_illegible(text)
         sections = outline_sections(read_outline(pdf.raw), text, pages)
         metadata = _metadata(pdf, reading)
-    return Document(text, pages, sections, metadata, hidden)
+    return Document(text, pages, sections, metadata, hidden, raised)
 
 
 def _opened(data: bytes) -> pdfium2.PdfDocument:
@@ -134,21 +136,38 @@ def _page_text(
         raise UnreadablePaperError(
             "too_large", f"The PDF has more than {MAX_CHARACTERS} characters of text: split the file."
         )
-    units = _units(text_page, count)
     address = _address(text_page)
+    text, places, unusual = _characters(text_page, count)
     if look.hidden:
-        return _marked(units, count, address, look, number, reading)
+        return _marked(text, places, count, address, look, number, reading)
     if count < _FEW_CHARACTERS and pdf_hidden.picture_share(_address(page), box) >= _SCANNED_SHARE:
         reading.scanned.append(number)
+    return in_reading_order(address, places, text, look.middle, unusual)
+
+
+def _characters(text_page: raw.FPDF_TEXTPAGE, count: int) -> tuple[str, Sequence[int], bool]:
+    """The page's text, PDFium's index of each of its characters, and whether some may be of a right-to-left script.
+
+    PDFium's text leaves out what lies beyond the first plane of Unicode, such as the letters of formulas: where it is
+    short of characters, they are asked for one by one."""
+    units = _units(text_page, count)
     unusual = units[1::2].translate(None, _ORDINARY_BYTES)
-    text = units.decode("utf-16-le", "ignore")
-    if b"\xfd" in unusual:
-        text = without_marks(text)
-    return in_reading_order(address, count, text, look.middle, bool(unusual))
+    text = units.decode("utf-16-le", "surrogatepass")
+    if len(text) == count and b"\xfd" not in unusual:
+        return text, range(count), bool(unusual)
+    address = _address(text_page)
+    codes = pdfium.char_codes(address, count)
+    left_out = [at for at, code in enumerate(codes) if code > 0xFFFF]
+    if len(text) + len(left_out) == count and b"\xfd" not in unusual:
+        for at in left_out:
+            text = text[:at] + letter_of(codes[at]) + text[at:]
+        return text, range(count), bool(unusual)
+    kept = [at for at, code in enumerate(codes) if code and code not in MARKS and pdfium.text_index(address, at) >= 0]
+    return "".join(letter_of(codes[at]) for at in kept), kept, bool(unusual)
 
 
 def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:
-    """The page's text as UTF-16, little endian. A character beyond the first plane takes two units."""
+    """The page's text as UTF-16, little endian."""
     if not count:
         return b""
     buffer = ctypes.create_string_buffer(4 * count + 2)
@@ -157,36 +176,34 @@ def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:
     return ctypes.string_at(buffer, 2 * max(written - 1, 0))
 
 
-def _marked(units: bytes, count: int, text_page: int, look: pdf_hidden.PageLook, number: int, reading: _Reading) -> str:
+def _marked(
+    text: str,
+    places: Sequence[int],
+    count: int,
+    text_page: int,
+    look: pdf_hidden.PageLook,
+    number: int,
+    reading: _Reading,
+) -> str:
     """The page's text with marks around what is hidden; without any where that is an OCR layer."""
     reasons = pdf_hidden.hidden_characters(text_page, count, look)
     visible = count - sum(map(bool, reasons))
     if pdf_hidden.is_ocr_layer(reasons, visible, look):
         (reading.scanned if count < _FEW_CHARACTERS else reading.ocr).append(number)
-        return _decoded(units)
+        return in_blocks(text_page, text, places)
     if visible < _FEW_CHARACTERS and look.pictures >= _SCANNED_SHARE:
         reading.scanned.append(number)
-    parts, last, open_reason = [], 0, ""
-    for start, reason in _changes(reasons, len(units) // 2 == count, text_page):
-        parts += [_decoded(units[2 * last : 2 * start]), HIDDEN_END if open_reason else ""]
-        parts.append(HIDDEN_START[reason] if reason else "")
-        last, open_reason = start, reason
-    return "".join([*parts, _decoded(units[2 * last :]), HIDDEN_END if open_reason else ""])
+    return in_blocks(text_page, text, places, list(_runs([reasons[at] for at in places])))
 
 
-def _changes(reasons: list[str], same_index: bool, text_page: int) -> Iterator[tuple[int, str]]:
-    """Where in the text a run with another reason begins."""
-    before = ""
-    for at, reason in enumerate(reasons):
-        if reason != before:
-            start = at if same_index else pdfium.text_index(text_page, at)
-            if start >= 0:
-                yield start, reason
-                before = reason
-
-
-def _decoded(units: bytes) -> str:
-    return without_marks(units.decode("utf-16-le", "ignore"))
+def _runs(reasons: list[str]) -> Iterator[tuple[int, int, str, str]]:
+    """Start and end of each run that is hidden for one reason, with the marks around it."""
+    at = 0
+    for reason, alike in groupby(reasons):
+        length = sum(1 for _ in alike)
+        if reason:
+            yield at, at + length, HIDDEN_START[reason], HIDDEN_END
+        at += length
 
 
 def _page_box(page: raw.FPDF_PAGE) -> Box:

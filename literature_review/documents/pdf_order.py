@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from literature_review.documents import pdfium
+from literature_review.documents.pdf_blocks import in_blocks
 from literature_review.documents.pdfium import Box
 
 _RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
@@ -49,19 +50,22 @@ def wrong_turn(quads: Sequence[float], rotation: int) -> int | None:
     return turn if turn != rotation % 4 and longest > _MOSTLY * lengths[rotation % 4] else None
 
 
-def in_reading_order(text_page: int, count: int, text: str, middle: float, may_be_right_to_left: bool) -> str:
-    """The page's text of `count` characters in reading order. `middle`: of the page's text from left to right."""
+def in_reading_order(
+    text_page: int, places: Sequence[int], text: str, middle: float, may_be_right_to_left: bool
+) -> str:
+    """The page's text in reading order and in blocks. `places`: PDFium's index of each of its characters; `middle`: of
+    the page's text from left to right."""
     if may_be_right_to_left and _RUN.search(text):
-        text = _logical(text_page, count, text)
-    if len(text) == count and _may_go_to_and_fro(text_page, text, middle):
-        boxes = list(pdfium.char_boxes(text_page, range(count)))
+        return _logical(text_page, places, text)
+    if _may_go_to_and_fro(text_page, places, text, middle):
+        boxes = list(pdfium.char_boxes(text_page, places))
         gutter = _gutter(boxes)
         if gutter is not None:
-            text = _column_after_column(text, boxes, gutter)
-    return text
+            return _column_after_column(text, boxes, gutter)
+    return in_blocks(text_page, text, places)
 
 
-def _may_go_to_and_fro(text_page: int, text: str, middle: float) -> bool:
+def _may_go_to_and_fro(text_page: int, places: Sequence[int], text: str, middle: float) -> bool:
     """A quick look: could this be a page of two columns that was drawn row by row, so that the text goes to and
     fro between them?
 
@@ -70,7 +74,8 @@ def _may_go_to_and_fro(text_page: int, text: str, middle: float) -> bool:
     if len(text) < _LEAST_CHARACTERS:
         return False
     starts = range(_FEW_WORDS, len(text) - _FEW_WORDS, (len(text) - _FEW_WORDS) // _PLACES)
-    boxes = list(pdfium.char_boxes(text_page, [at for start in starts for at in (start, start + _FEW_WORDS)]))
+    looked_at = [places[at] for start in starts for at in (start, start + _FEW_WORDS)]
+    boxes = list(pdfium.char_boxes(text_page, looked_at))
     pairs = zip(boxes[::2], boxes[1::2], strict=True)
     if sum((one[0] < middle) != (other[0] < middle) for one, other in pairs) < _LEAST_CHANGES:
         return False
@@ -158,11 +163,8 @@ def _lines(pieces: list[_Piece]) -> list[str]:
     return lines
 
 
-def _logical(text_page: int, count: int, text: str) -> str:
+def _logical(text_page: int, places: Sequence[int], text: str) -> str:
     """The text with its right-to-left runs in logical order."""
-    places = [at for at in range(count) if pdfium.text_index(text_page, at) >= 0]
-    if len(places) != len(text):
-        return text
     parts, last = [], 0
     for run in _RUN.finditer(text):
         boxes = list(pdfium.char_boxes(text_page, places[run.start() : run.end()]))

@@ -9,6 +9,8 @@ their letters, a line end one `\\n`; pages are parted by one `\\n`. A word broke
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -17,9 +19,13 @@ from literature_review.models import HiddenText, Page
 # Noncharacters mark where a hidden run begins (one per reason) and where it ends, while the text is cleaned.
 HIDDEN_START = {"invisible": "\ufdd0", "white": "\ufdd1", "off_page": "\ufdd2", "tiny": "\ufdd3"}
 HIDDEN_END = "\ufdd4"
+RAISED_START, RAISED_END = "\ufdd5", "\ufdd6"  # around digits that are set as an exponent
 HYPHEN = "\ufffe"  # what PDFium puts in place of a hyphen and a line end
 _REASONS = {mark: reason for reason, mark in HIDDEN_START.items()}
-_MARKS = re.compile("[\ufdd0-\ufdd4]")
+MARKS = range(0xFDD0, 0xFDD7)
+"""Codes of the characters that stand for marks here: a page's own are taken out of its raw text."""
+
+_MARKS = re.compile("[\ufdd0-\ufdd6]")
 
 _BLANKS = "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t"
 _LIGATURES = {
@@ -27,6 +33,7 @@ _LIGATURES = {
     "\ufb06": "st",
 }  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u2060\ufeff\uffff\ud800-\udfff]")
+_MATHEMATICAL = range(0x1D400, 0x1D800)
 _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
 _LINE_END_HYPHEN = re.compile("-\n(?=[^\\W_])")
 _NO_SECOND_HALF = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "o", "e"))
@@ -35,16 +42,20 @@ _LONGEST_WORD = 60
 _PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
 
 
-def clean_pages(raw_pages: Sequence[str]) -> tuple[str, tuple[Page, ...], tuple[HiddenText, ...]]:
-    """The document's text, its pages and its hidden runs, from each page's text as the PDF library gave it."""
+Runs = tuple[tuple[int, int], ...]
+
+
+def clean_pages(raw_pages: Sequence[str]) -> tuple[str, tuple[Page, ...], tuple[HiddenText, ...], Runs]:
+    """The document's text, its pages, its hidden runs and its raised digits, from each page's text as the PDF library
+    gave it, with marks."""
     text = clean("\f".join(page.replace("\f", " ") for page in raw_pages))
-    text, hidden = _take_marks(text)
+    text, hidden, raised = _take_marks(text)
     pages, start = [], 0
     for number, page in enumerate(text.split("\f"), 1):
         end = start + len(page) + (number < len(raw_pages))  # the line end between two pages is the first one's
         pages.append(Page(number, start, end))
         start = end
-    return text.replace("\f", "\n"), tuple(pages), hidden
+    return text.replace("\f", "\n"), tuple(pages), hidden, raised
 
 
 def clean(text: str) -> str:
@@ -71,9 +82,11 @@ def _hyphen_or_dash(match: re.Match[str]) -> str:
     return HYPHEN if before.isalnum() else match.group()
 
 
-def without_marks(raw: str) -> str:
-    """A page's raw text without characters that stand for marks here."""
-    return _MARKS.sub("", raw)
+def letter_of(code: int) -> str:
+    """The character with this code; of a mathematical letter or digit the one that it is set for."""
+    if code <= 0xFFFF:
+        return chr(code)
+    return unicodedata.normalize("NFKC", chr(code)) if code in _MATHEMATICAL else chr(min(code, sys.maxunicode))
 
 
 def _join_broken_words(text: str) -> str:
@@ -129,17 +142,23 @@ def _keeps_hyphen(before: str, after: str, words: set[str]) -> bool:
     return len(left) > 2 and len(right) > 3 and left in words and right in words
 
 
-def _take_marks(text: str) -> tuple[str, tuple[HiddenText, ...]]:
-    """The text without its marks, and the runs that they stood around."""
-    if HIDDEN_END not in text:
-        return text, ()
-    parts, hidden, length, begun, last = [], [], 0, (0, ""), 0
+def _take_marks(text: str) -> tuple[str, tuple[HiddenText, ...], Runs]:
+    """The text without its marks, and the hidden runs and raised digits that they stood around."""
+    parts: list[str] = []
+    hidden: list[HiddenText] = []
+    raised: list[tuple[int, int]] = []
+    length, begun, rises_at, last = 0, (0, ""), 0, 0
     for mark in _MARKS.finditer(text):
         parts.append(text[last : mark.start()])
         length, last = length + mark.start() - last, mark.end()
-        if mark.group() != HIDDEN_END:
-            begun = (length, _REASONS[mark.group()])
+        kind = mark.group()
+        if kind in _REASONS:
+            begun = (length, _REASONS[kind])
+        elif kind == RAISED_START:
+            rises_at = length
+        elif kind == RAISED_END:
+            raised.append((rises_at, length))
         elif length > begun[0]:
             hidden.append(HiddenText(begun[0], length, begun[1]))
     parts.append(text[last:])
-    return "".join(parts), tuple(hidden)
+    return "".join(parts), tuple(hidden), tuple(raised)

@@ -11,8 +11,10 @@ import ctypes
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from ctypes import PYFUNCTYPE, c_float, c_int, c_void_p
+from ctypes import PYFUNCTYPE, c_double, c_float, c_int, c_uint, c_void_p
 from itertools import chain, repeat
+from math import hypot
+from operator import mul
 from typing import Any
 
 import pypdfium2.raw as raw
@@ -21,6 +23,7 @@ TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in points
 Matrix = tuple[float, float, float, float, float, float]
+Placement = tuple[float, float, float, float, float]
 Colour = tuple[int, int, int, int]  # red, green, blue, alpha, each 0..255
 
 
@@ -64,9 +67,14 @@ _draw_mode = _bound("FPDFPath_GetDrawMode", c_int, _V, _V, _V)
 # None for a character that PDFium made up; releases before pypdfium2 5 do not have the function.
 char_object = _bound("FPDFText_GetTextObject", _V, _V, c_int) if hasattr(raw, "FPDFText_GetTextObject") else None
 text_index = _bound("FPDFText_GetTextIndexFromCharIndex", c_int, _V, c_int)
+_char_code = _unchecked("FPDFText_GetUnicode", c_uint)
 _char_box = _unchecked("FPDFText_GetCharBox", c_int)
+_loose_box = _unchecked("FPDFText_GetLooseCharBox", c_int)
+_char_origin = _unchecked("FPDFText_GetCharOrigin", c_int)
+_char_matrix = _unchecked("FPDFText_GetMatrix", c_int)
+_char_font_size = _unchecked("FPDFText_GetFontSize", c_double)
 char_at = _bound(
-    "FPDFText_GetCharIndexAtPos", c_int, _V, ctypes.c_double, ctypes.c_double, ctypes.c_double, ctypes.c_double
+    "FPDFText_GetCharIndexAtPos", c_int, _V, c_double, c_double, c_double, c_double
 )
 
 
@@ -189,9 +197,50 @@ def stroke_width(path: int) -> float:
     return float(_one.value) if _stroke_width(path, _one_at) else 0.0
 
 
+_MOST_CHARACTERS = 512  # whose places are taken at a time
+_origins, _matrices = (c_double * (2 * _MOST_CHARACTERS))(), (c_float * (6 * _MOST_CHARACTERS))()
+_origin_places = [
+    [_argument(ctypes.addressof(_origins) + 16 * at + shift) for at in range(_MOST_CHARACTERS)] for shift in (0, 8)
+]
+_matrix_places = [_argument(ctypes.addressof(_matrices) + 24 * at) for at in range(_MOST_CHARACTERS)]
+
+
+def char_placements(text_page: int, characters: Sequence[int]) -> list[Placement]:
+    """Where each character stands: x and y of its origin in page space, the size of its font in points, and the
+    direction of its line as a vector of any length."""
+    page = _argument(text_page)
+    found: list[Placement] = []
+    for start in range(0, len(characters), _MOST_CHARACTERS):
+        part = characters[start : start + _MOST_CHARACTERS]
+        deque(map(_char_origin, repeat(page, len(part)), part, *_origin_places), 0)
+        deque(map(_char_matrix, repeat(page, len(part)), part, _matrix_places), 0)
+        fonts = map(_char_font_size, repeat(page, len(part)), part)
+        places, own = _origins[: 2 * len(part)], _matrices[: 6 * len(part)]
+        sizes = map(mul, fonts, map(hypot, own[2::6], own[3::6]))
+        found += zip(places[0::2], places[1::2], sizes, own[0::6], own[1::6], strict=True)
+    return found
+
+
+def char_codes(text_page: int, count: int) -> list[int]:
+    """The code of each of the page's characters in Unicode; 0 where it has none."""
+    return list(map(_char_code, repeat(_argument(text_page), count), range(count)))
+
+
+def loose_boxes(text_page: int, characters: Sequence[int]) -> list[Box]:
+    """Left, bottom, right, top of each character in page space, as high as its font and as wide as it takes up."""
+    page = _argument(text_page)
+    found: list[Box] = []
+    for start in range(0, len(characters), _MOST_CHARACTERS):
+        part = characters[start : start + _MOST_CHARACTERS]
+        deque(map(_loose_box, repeat(page, len(part)), part, _matrix_places), 0)
+        own = _matrices[: 6 * len(part)]
+        found += zip(own[0::6], own[3::6], own[2::6], own[1::6], strict=True)
+    return found
+
+
 def char_boxes(text_page: int, characters: Sequence[int]) -> Iterator[Box]:
     """Left, bottom, right, top of each character in page space; zeros where it has no box."""
-    out = (ctypes.c_double * 4)()
+    out = (c_double * 4)()
     left, right, bottom, top = (_argument(ctypes.addressof(out) + 8 * at) for at in range(4))
     page = _argument(text_page)
     for character in characters:

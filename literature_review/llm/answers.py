@@ -37,7 +37,7 @@ class QuoteFinder:
 
     def __init__(self, document: Document) -> None:
         self.text = visible_text(document)
-        self._index = QuoteIndex(self.text)
+        self._index = QuoteIndex(visible_text(document, plain=True), self.text)
         self._has_marks_of_its_own = PAGE_MARK.search(self.text) is not None
 
     def find(self, quote: str, hint: int) -> Found:

@@ -49,9 +49,10 @@ class Excerpt:
         return self.spans[0][0]
 
 
-def visible_text(document: Document) -> str:
-    """The text with what a reader cannot see, and what no request can carry, blanked: all offsets stay."""
-    text = blank_out(document.text, ((span.start, span.end) for span in document.hidden))
+def visible_text(document: Document, plain: bool = False) -> str:
+    """The text as it is shown (`plain`: as it is), with what a reader cannot see, and what no request can carry,
+    blanked: all offsets stay."""
+    text = blank_out(document.text if plain else document.shown, ((span.start, span.end) for span in document.hidden))
     return _UNSENDABLE.sub(" ", text)
 
 

@@ -50,8 +50,8 @@ class QuoteDesk:
     refused: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._index = QuoteIndex(self.document.text)
-        self._seen = blank_out(self.document.text, ((span.start, span.end) for span in self.document.hidden))
+        self._index = QuoteIndex(self.document.text, self.document.shown)
+        self._seen = blank_out(self.document.shown, ((span.start, span.end) for span in self.document.hidden))
 
     def claims(self, proposals: Iterable[Proposal], known: Collection[str] = ()) -> tuple[Claim, ...]:
         """Pending claims, each place once, in the order proposed; none whose id is in `known`."""
@@ -96,7 +96,7 @@ class QuoteDesk:
         return key, {
             "paper": self.paper,
             "sub_requirement": proposal.sub_requirement,
-            "quote": readable(self.document.text, start, end),
+            "quote": readable(self.document.shown, start, end),
             "page": self.document.page_at(start),
             "section": self.document.section_at(start),
             "start": start,
@@ -135,7 +135,8 @@ def fault_of(claim: Claim, document: Document, wanted: Collection[str]) -> str:
     if claim.sub_requirement not in wanted:
         return f"the protocol has no sub-requirement {claim.sub_requirement!r}"
     inside = 0 <= claim.start < claim.end <= len(document.text)
-    if not inside or not quotes_equal(document.text[claim.start : claim.end], claim.quote):
+    forms = (document.text[claim.start : claim.end], document.shown[claim.start : claim.end])
+    if not inside or not any(quotes_equal(form, claim.quote) for form in forms):
         return "the quote does not stand in the paper at its place, word for word"
     if document.is_hidden(claim.start, claim.end):
         return "the quote stands in text that a reader of the page cannot see"

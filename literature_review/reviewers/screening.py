@@ -109,7 +109,7 @@ def _not_met(document: Document, criterion: Criterion) -> ScreeningDecision:
 def _excluded(document: Document, criterion: str, reason: str, found: Range | None) -> ScreeningDecision:
     if found is None or document.is_hidden(*found):
         return ScreeningDecision(False, criterion, reason)
-    return ScreeningDecision(False, criterion, reason, readable(document.text, *found), document.page_at(found[0]))
+    return ScreeningDecision(False, criterion, reason, readable(document.shown, *found), document.page_at(found[0]))
 
 
 def _find(document: Document, criterion: Criterion, front_only: bool) -> Range | None:

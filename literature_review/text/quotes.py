@@ -7,8 +7,8 @@
 One function for every back end. What is folded: white space, hyphens inside words (at a line's end or not),
 soft hyphens, ligatures, composed and compatibility forms, the shapes of quotation marks and dashes. What is
 never folded: case, digits and the marks inside numbers, a minus sign against none, comparisons, exponents
-(10⁵ is not 105), fractions, words. A quote begins and ends at whole words and whole numbers, and not just
-behind a negation, sign or comparison that governs it: leaving those out changes what it says.
+(10⁵ is not 105, and the same as 10^5), fractions, words. A quote begins and ends at whole words and whole numbers,
+and not just behind a negation, sign or comparison that governs it: leaving those out changes what it says.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import re
 import unicodedata
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 SHORTEST_QUOTE = 15
@@ -27,6 +27,8 @@ SHORTEST_QUOTE = 15
 LONGEST_QUOTE = 10_000
 """Characters; what is longer is a copy of the paper, not a quote."""
 
+_SUPERSCRIPTS = str.maketrans("0123456789-+\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁻")
+_RAISED = re.compile("[\u2070\xb9\xb2\xb3\u2074-\u2079^]|\\*\\*")
 _TRIES = 200  # occurrences looked at in each direction, so that a hostile text stays linear
 
 _DASH, _SIGN, _LONG_DASH = "-", "\u2212", "\u2014"
@@ -40,6 +42,7 @@ _MARKS = (
 _ODD = re.compile(
     "(?P<plain>(?<![^\\W\\d_])[cdkmn\u00b5\u03bc]?m[\u00b2\u00b3](?![\u2070-\u2079\u00b9\u00b2\u00b3])"
     "|(?<=[A-Za-z])[\u2080-\u2089]+)"
+    "|(?P<power>(?<=\\d)(?:\\^|\\*\\*)(?:[-+\u2212]?\\d{1,4}(?!\\d)|\\{[-+\u2212]?\\d{1,4}\\}|\\([-+\u2212]?\\d{1,4}\\)))"
     f"|[^\\x00-\\x7f][{_MARKS}]{{0,30}}|[\\x21-\\x7e][{_MARKS}]{{1,30}}|``|''|[`\\x00\\x02]"
 )
 # one blank between words stays as it is, and is not looked at
@@ -54,7 +57,7 @@ _UNSPACED = re.compile(
 _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _NEGATION = re.compile(r"(?:^|[^\w'])(?:no|not|none|never|neither|nor|without|cannot|\w+n't) ?$", re.IGNORECASE)
 _GOVERNS_NUMBER = frozenset("\u2212+<>=\u2264\u2265\u2260\u2248~\u00b1$\u20ac\u00a3\u00a5\u226a\u226b\u2a7d\u2a7e")
-_GOVERNED_BY_NUMBER = frozenset("%\u2030\u00b0")
+_GOVERNED_BY_NUMBER = frozenset("%\u2030\u00b0\u207a\u207b")
 _IN_NUMBERS = frozenset(".,:'")
 _CLOSING = frozenset(")]}%\u2030\u00b0'\"")
 
@@ -94,6 +97,18 @@ def _folded(cluster: str) -> str:
     return "".join(_TABLE.get(character, character) for character in unicodedata.normalize("NFKC", cluster))
 
 
+def _folded_power(power: str) -> str:
+    """`^4`, `**4`, `^{-4}` behind a number as the superscript that they are typed for."""
+    return power.strip("^*(){}").translate(_SUPERSCRIPTS)
+
+
+_FOLDED_GROUPS: dict[str, Callable[[str], str]] = {
+    "": _folded,
+    "plain": partial(unicodedata.normalize, "NFKC"),
+    "power": _folded_power,
+}
+
+
 def _fold_characters(text: str) -> tuple[str, array[int]]:
     """The text with one form per character, and the place in `text` that each of its characters has."""
     pieces: list[str] = []
@@ -102,7 +117,7 @@ def _fold_characters(text: str) -> tuple[str, array[int]]:
     for found in _ODD.finditer(text):
         start, end = found.span()
         cluster = found.group()
-        folded = unicodedata.normalize("NFKC", cluster) if found.lastgroup else _folded(cluster)
+        folded = _FOLDED_GROUPS[found.lastgroup or ""](cluster)
         pieces += (text[last:start], folded)
         origins.extend(range(last, start))
         origins.extend(range(start, end) if len(folded) == end - start else [start] * len(folded))
@@ -117,7 +132,7 @@ def _spacing(left: str, gap: str, right: str, far_left: str, far_right: str) -> 
     if not gap.isspace():
         return _dash(left, gap, right, far_right)
     if left.isalnum() and right.isalnum():
-        if _UNSPACED.match(left) or _UNSPACED.match(right):
+        if _UNSPACED.match(left) or _UNSPACED.match(right) or _RAISED.match(right):
             return ""
         return " " if left.isalpha() == right.isalpha() else ""
     inside_number = (left in _IN_NUMBERS and far_left.isdigit() and right.isdigit()) or (
@@ -184,10 +199,14 @@ def _cut(left: str, right: str, together: bool) -> bool:
 class QuoteIndex:
     """A text made ready for the look-up of several quotes. Linear time and memory; safe to share by threads.
 
-    `folded`: the text in the form in which quotes are compared."""
+    `shown`: the same text, character for character, as people and models are shown it, where that differs: with
+    superscripts in place of digits that a PDF sets as exponents. Then a quote may have them all in either form, and
+    10⁴ is found where 10 is raised to the 4th, never where 104 or 10⁵ stands. `folded`: the text in the form in which
+    quotes are compared."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, shown: str = "") -> None:
         self.text = text
+        self._shown = shown if shown != text else ""
         self.folded, self._origins = _fold(text)
 
     def place(self, start: int, end: int) -> QuoteMatch | None:
@@ -206,6 +225,16 @@ class QuoteIndex:
         of the text), without a hint the first. Never matches what is too short or too long for a quote."""
         if refusal_of_length(quote):
             return None
+        match = self._find(quote, hint)
+        if match is None and self._shown and _RAISED.search(quote):
+            return self._index_of_shown._find(quote, hint)
+        return match
+
+    @cached_property
+    def _index_of_shown(self) -> QuoteIndex:
+        return QuoteIndex(self._shown)
+
+    def _find(self, quote: str, hint: int | None) -> QuoteMatch | None:
         wanted = folded(quote)
         at = 0 if hint is None else bisect_left(self._origins, hint)
         found = [next(self._whole(self._after(wanted, at), wanted), None)]

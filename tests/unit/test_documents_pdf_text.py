@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from literature_review.documents.pdf_text import HIDDEN_END, HIDDEN_START, clean, clean_pages, without_marks
+from literature_review.documents.pdf_text import (
+    HIDDEN_END,
+    HIDDEN_START,
+    MARKS,
+    RAISED_END,
+    RAISED_START,
+    clean,
+    clean_pages,
+    letter_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,29 +63,42 @@ def test_blanks_ligatures_and_line_ends_are_put_right(raw: str, cleaned: str) ->
 
 
 def test_pages_are_parted_by_one_line_end_and_know_their_characters() -> None:
-    text, pages, hidden = clean_pages(["One \r\ntwo", "", "three\ffour"])
+    text, pages, hidden, raised = clean_pages(["One \r\ntwo", "", "three\ffour"])
     assert text == "One\ntwo\n\nthree four"
     assert [text[page.start : page.end] for page in pages] == ["One\ntwo\n", "\n", "three four"]
     assert [page.number for page in pages] == [1, 2, 3]
-    assert hidden == ()
+    assert (hidden, raised) == ((), ())
 
 
 def test_hidden_runs_keep_their_place_through_the_cleaning() -> None:
     raw = f"An e\ufb03cient \r\n{HIDDEN_START['white']}o\ufb03cial\xa0note{HIDDEN_END}\r\nword and classi\ufffefication"
-    text, _, hidden = clean_pages(["first page", raw])
+    text, _, hidden, _ = clean_pages(["first page", raw])
     assert [(text[run.start : run.end], run.reason) for run in hidden] == [("official note", "white")]
     assert "classification" in text
 
 
 def test_marks_in_a_paper_s_own_text_mean_nothing() -> None:
     """A file cannot mark its own text as hidden, nor end the mark of what is."""
-    raw = "".join(HIDDEN_START.values()) + HIDDEN_END + "text"
-    assert without_marks(raw) == "text"
+    raw = "".join(HIDDEN_START.values()) + HIDDEN_END + RAISED_START + RAISED_END + "text"
+    assert "".join(character for character in raw if ord(character) not in MARKS) == "text"
+
+
+def test_raised_digits_keep_their_place_within_hidden_runs_and_outside() -> None:
+    raised = f"10{RAISED_START}\u22124{RAISED_END}"
+    raw = f"e\ufb03cacy {raised} and {HIDDEN_START['tiny']}secret {raised}{HIDDEN_END}\r\n{raised} end"
+    text, _, hidden, found = clean_pages(["10", raw])
+    assert [text[start:end] for start, end in found] == ["\u22124"] * 3
+    assert [text[run.start : run.end] for run in hidden] == ["secret 10\u22124"]
+
+
+def test_letters_of_formulas_become_plain_ones_of_the_same_length() -> None:
+    raw = "\U0001d45d < 0.05, \U0001d6fd = \U0001d7cf"
+    assert "".join(letter_of(ord(character)) for character in raw) == "p < 0.05, \u03b2 = 1"
 
 
 @given(st.lists(st.text(alphabet="ab-\ufffe\x02\r\n\f \xa0\ufb01.,é7", max_size=40), min_size=1, max_size=5))
 def test_any_raw_pages_give_pages_that_cover_the_text_in_order(raw: list[str]) -> None:
-    text, pages, _ = clean_pages(raw)
+    text, pages, _, _ = clean_pages(raw)
     assert len(pages) == len(raw)
     assert pages[0].start == 0
     assert pages[-1].end == len(text)
@@ -87,5 +109,5 @@ def test_any_raw_pages_give_pages_that_cover_the_text_in_order(raw: list[str]) -
 @given(st.text(alphabet="ab c\ufffe\r\n\xa0\ufb01", max_size=30), st.text(alphabet="xyz", min_size=1, max_size=9))
 def test_a_hidden_run_is_found_wherever_it_stands(around: str, secret: str) -> None:
     raw = f"{around}\n{HIDDEN_START['tiny']}{secret}{HIDDEN_END}\n{around}"
-    text, _, hidden = clean_pages([raw])
+    text, _, hidden, _ = clean_pages([raw])
     assert [text[run.start : run.end] for run in hidden] == [secret]

@@ -244,3 +244,48 @@ def test_the_evidence_that_doctors_marked_is_found_word_for_word() -> None:
         for sentence in re.finditer(r"(?<=\. )[A-Z][^.\n]{60,200}\.(?= [A-Z])", text):
             match = index.find(sentence.group().replace(" ", "\n"), sentence.start())
             assert match == sentence.span()
+
+
+PLAIN = "We drew n = 1 \u00d7 104 permutations and P < 1 \u00d7 10\u22123 in all of the tests."
+SHOWN = "We drew n = 1 \u00d7 10\u2074 permutations and P < 1 \u00d7 10\u207b\u00b3 in all of the tests."
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "n = 1 \u00d7 10\u2074 permutations and P < 1 \u00d7 10\u207b\u00b3 in",
+        "n = 1 \u00d7 104 permutations and P < 1 \u00d7 10\u22123 in",
+        "n = 1 \u00d7 10^4 permutations and P < 1 \u00d7 10^-3 in",
+        "n = 1 \u00d7 10**4 permutations and P < 1 \u00d7 10^{\u22123} in",
+        "permutations and P < 1 \u00d7 10\u207b\u00b3",
+    ],
+)
+def test_an_exponent_of_a_pdf_is_found_in_either_form(quote: str) -> None:
+    match = QuoteIndex(PLAIN, SHOWN).find(quote)
+    assert match is not None
+    assert quotes_equal(SHOWN[match.start : match.end], quote) or quotes_equal(PLAIN[match.start : match.end], quote)
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "n = 1 \u00d7 10\u2075 permutations and",
+        "n = 1 \u00d7 105 permutations and",
+        "n = 1 \u00d7 10^5 permutations and",
+        "We drew n = 1 \u00d7 10",
+        "permutations and P < 1 \u00d7 10",
+        "permutations and P < 1 \u00d7 10\u00b3 in all",
+        "permutations and P < 1 \u00d7 10\u207b\u00b2 in all",
+        "permutations and P < 1 \u00d7 10^3 in all",
+    ],
+)
+def test_another_exponent_or_half_of_one_is_never_found(quote: str) -> None:
+    assert QuoteIndex(PLAIN, SHOWN).find(quote) is None
+
+
+def test_a_plain_number_is_not_found_as_a_power() -> None:
+    """104 patients are not 10⁴, and in a text that writes 10⁵ itself it is not 105."""
+    assert find_quote(PLAIN, "n = 1 \u00d7 10\u2074 permutations and") is None
+    assert find_quote(SHOWN, "n = 1 \u00d7 104 permutations and") is None
+    assert find_quote("n = 10^4 permutations in all", "n = 10\u2074 permutations in all") is not None
+    assert find_quote("n = 10^4 permutations in all", "n = 104 permutations in all") is None

@@ -1,0 +1,292 @@
+"""The blocks of a page: where one ends, in which order two columns are read, and which digits are exponents.
+
+    page's text -> lines, with place, size and direction of their first and last letters -> blocks
+                -> a right column that the file draws before the left one put behind it
+                -> text with an empty line behind each block, and marks around raised digits
+
+PDFium parts lines, not blocks: a paragraph that breaks off at the foot of a page is followed by whatever the file
+draws next, such as the labels of a figure. A block ends where the size of the letters or their direction changes, or
+where the next line is neither beneath nor at the head of a column to the right. What follows in small letters further
+down in the same column, or in another size right beneath, is taken for the same block. Only a worker process imports
+this module, for what `in_blocks` asks PDFium; the rest is pure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
+from operator import itemgetter
+from statistics import median
+from typing import NamedTuple
+
+from literature_review.documents import pdfium
+from literature_review.documents.pdf_text import RAISED_END, RAISED_START
+from literature_review.documents.pdfium import Box, Placement
+
+_SAME_SIZE = 1.04  # times; captions are often a tenth smaller than the text
+_SAME_DIRECTION = 0.99  # cosine of the angle
+_PLAIN_LEADING = 1.05  # times the page's usual distance of lines, at most
+_PLAIN = 0.01  # points by which the heights of letters of one size may differ
+_INDENT = 40.0  # points
+_USUAL_LEADING = 1.9  # times the size of the letters, at most
+_WIDER_LEADING = 1.5  # times the page's usual distance of lines
+_FURTHER_RIGHT = 5.0  # sizes of letters, at least, between the beginnings of lines of two columns
+_LOOKED_AT = range(1, 41, 8)  # letters from a line's end where sizes differ: an exponent is no other block
+_LEAST_LINES = 5  # of a column that is put before another
+_AS_WIDE = 1.5  # times, at most, of two columns
+_LINE = re.compile(r"\S(?:[^\n]*\S)?")
+_NUMBER = re.compile("[0-9][0-9\u2212\u2013,-]*[0-9]")  # with what may stand in an exponent, or between two marks
+_EXPONENT_SIZE = 0.85  # of the base, at most
+_LOWER = 0.95  # the height of another font's letters of the same size, at least
+_EXPONENT_RISE = 0.15  # of the base's size, at least
+
+Placed = Callable[[Iterable[int]], Sequence[Placement]]
+Boxes = Callable[[Iterable[int]], Sequence[Box]]
+Marked = tuple[int, int, str, str]  # start and end of a run, and the marks around it
+
+
+class Letter(NamedTuple):
+    """A letter's place on its line (`across`) and above the page's foot (`up`), both as its line runs, in points, and
+    its size in points."""
+
+    across: float
+    up: float
+    size: float
+
+
+class Line(NamedTuple):
+    """A line, in points as it runs: where its first letter stands and its `size`, where its last letter stands; its
+    direction; whether it begins with a small letter."""
+
+    left: float
+    up: float
+    size: float
+    right: float
+    end_up: float
+    direction: tuple[float, float] = (1.0, 0.0)
+    small: bool = False
+
+
+def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence[Marked] = ()) -> str:
+    """The page's text as described above. `places`: PDFium's index for each character of it; `hidden`: runs with the
+    marks to be set around them (where there are such, columns stay as they are drawn)."""
+
+    def placed(wanted: Iterable[int]) -> list[Placement]:
+        return pdfium.char_placements(text_page, [places[at] for at in wanted])
+
+    def boxes(wanted: Iterable[int]) -> list[Box]:
+        return pdfium.loose_boxes(text_page, [places[at] for at in wanted])
+
+    lines = PageLines(text, placed)
+    if not lines.spans:
+        return ""
+    heads = boxes(start for start, _ in lines.spans)
+    doubtful = _doubtful_ends(lines, heads, boxes)
+    lines.look_at({at for end in doubtful for at in (end, end + 1)})
+    ends = [at for at in doubtful if lines.part(at, at + 1)]
+    blocks = [range(one + 1, other + 1) for one, other in pairwise([-1, *ends, len(lines.spans) - 1])]
+    if not hidden and any(heads[at + 1][1] > heads[at][1] and heads[at + 1][0] < heads[at][0] for at in ends):
+        blocks = left_before_right(blocks, lines)
+    raised = [(start, end, RAISED_START, RAISED_END) for start, end in _raised(text, placed, boxes)]
+    return _joined(lines, blocks, [*raised, *hidden])
+
+
+def _doubtful_ends(lines: PageLines, heads: Sequence[Box], boxes: Boxes) -> list[int]:
+    """Which lines are not plainly followed by the next line of their block: by one right beneath, in letters as high.
+    `heads`: the boxes of their first letters; `boxes`: those of others, as high as their fonts."""
+    downs = [one[1] - other[1] for one, other in pairwise(heads)]
+    lines.leading = median([down for down in downs if down > 0] or [0.0])
+    most = _PLAIN_LEADING * lines.leading
+
+    def doubtful(at: int, last: Box) -> bool:
+        after = heads[at + 1]
+        lower, further = last[3] - last[1] - after[3] + after[1], after[0] - heads[at][0]
+        plain = 0 < last[1] - after[1] < most and -_PLAIN < lower < _PLAIN and -_INDENT < further < _INDENT
+        return not plain
+
+    unlike = [at for at in range(len(heads) - 1) if doubtful(at, heads[at])]
+    # a word broken at a line's end makes two lines one: then it is the last letter that counts
+    return [
+        at
+        for at, last in zip(unlike, boxes(lines.spans[at][1] - 1 for at in unlike), strict=True)
+        if doubtful(at, last)
+    ]
+
+
+def _joined(lines: PageLines, blocks: Sequence[range], runs: Sequence[Marked]) -> str:
+    """The blocks as text with the runs' marks, and with an empty line behind each that the next one does not go on."""
+    pieces: list[str] = []
+    for at, block in enumerate(blocks):
+        if at:
+            before = blocks[at - 1][-1]
+            follows = before + 1 != block[0] and not lines.part(before, block[0])
+            pieces.append("\n" if follows else "\n\n")
+        pieces.append(lines.text_of(block, runs).rstrip())
+    return "".join(pieces)
+
+
+class PageLines:
+    """The lines of a page that are not blank; each is looked at when it is asked for. `placed`: where the characters
+    at these offsets of the text stand; `leading`: how far the page's lines usually are apart, in points."""
+
+    def __init__(self, text: str, placed: Placed) -> None:
+        self._text, self._placed = text, placed
+        self._lines: dict[int, Line] = {}
+        self.spans = [found.span() for found in _LINE.finditer(text)]
+        self.leading = 0.0
+
+    def __getitem__(self, at: int) -> Line:
+        if at not in self._lines:
+            self.look_at([at])
+        return self._lines[at]
+
+    def look_at(self, wanted: Collection[int]) -> None:
+        """Looks at several lines at once, which takes less time than one by one."""
+        letters = self._placed(place for at in wanted for place in (self.spans[at][0], self.spans[at][1] - 1))
+        for at, first, last in zip(wanted, letters[0::2], letters[1::2], strict=True):
+            self._lines[at] = line_between(first, last, self._text[self.spans[at][0]].islower())
+
+    def text_of(self, block: range, runs: Sequence[Marked]) -> str:
+        """The block's characters with the white space behind them, and with the marks of these runs."""
+        start = self.spans[block[0]][0] if block[0] else 0
+        end = self.spans[block[-1] + 1][0] if block[-1] + 1 < len(self.spans) else len(self._text)
+        opening = [(at, mark) for at, _, mark, _ in runs if start <= at < end]
+        closing = [(at, mark) for _, at, _, mark in runs if start < at <= end]
+        pieces: list[str] = []
+        last = start
+        for at, mark in sorted([*closing, *opening], key=itemgetter(0)):
+            pieces += (self._text[last:at], mark)
+            last = at
+        return "".join([*pieces, self._text[last:end]])
+
+    def part(self, at: int, following: int) -> bool:
+        """Whether a block ends with one line where the other follows it. The first line of a page, where it stands
+        apart from the rest, goes on nowhere."""
+        line, after = self[at], self[following]
+        if after.small and following == 1:
+            after = after._replace(small=False)
+        ends = parts(line, after, self.leading, _alike(line.size, after.size))
+        if not ends or parts(line, after, self.leading, True):
+            return ends
+        return not _alike(*self._largest(at, following))
+
+    def _largest(self, at: int, following: int) -> tuple[float, float]:
+        """The size of the largest of some letters before the end of the one line, and behind the beginning of the
+        other."""
+        (start, end), (begin, close) = self.spans[at], self.spans[following]
+        behind = [place for place in (end - step for step in _LOOKED_AT) if place >= start]
+        before = [place for place in (begin + step - 1 for step in _LOOKED_AT) if place < close]
+        return self._size(behind), self._size(before)
+
+    def _size(self, places: Sequence[int]) -> float:
+        inked = [at for at in places if not self._text[at].isspace()]
+        return max((placement[2] for placement in self._placed(inked)), default=0.0)
+
+
+def line_between(first: Placement, last: Placement, small: bool) -> Line:
+    """The line whose first and last letters stand there."""
+    x, y, size, a, b = first
+    if b == 0 and a > 0:
+        return Line(x, y, size, last[0], last[1], (1.0, 0.0), small)
+    length = math.hypot(a, b) or 1.0
+    a, b = a / length, b / length
+    right, end_up = a * last[0] + b * last[1], a * last[1] - b * last[0]
+    return Line(a * x + b * y, a * y - b * x, size, right, end_up, (a, b), small)
+
+
+def parts(line: Line, after: Line, leading: float, same_size: bool) -> bool:
+    """Whether a block ends between these lines. `leading`: how far the page's lines usually are apart, in points."""
+    one, other = line.direction, after.direction
+    if one is not other and one[0] * other[0] + one[1] * other[1] < _SAME_DIRECTION:
+        return True
+    size = max(line.size, after.size)
+    down = line.end_up - after.up
+    near = -size < down < max(_USUAL_LEADING * size, _WIDER_LEADING * min(leading, 3 * size))
+    if near and after.left < line.right + 2 * size:
+        return not (same_size or after.small)
+    if not same_size:
+        return True
+    further_right = after.left - line.left
+    if down > 0:
+        return not (after.small and abs(further_right) < _FURTHER_RIGHT * size)
+    return further_right < _FURTHER_RIGHT * size
+
+
+def _alike(one: float, other: float) -> bool:
+    return one <= _SAME_SIZE * other and other <= _SAME_SIZE * one
+
+
+def left_before_right(blocks: Sequence[range], lines: PageLines | Sequence[Line]) -> list[range]:
+    """The blocks (the numbers of their lines) with each column that was drawn before the one to its left put behind it:
+    both of several lines, of one size of letters, about as wide, and beside each other."""
+    ordered = list(blocks)
+    edges = {block: (min(lines[at].left for at in block), max(lines[at].right for at in block)) for block in blocks}
+    at = 1
+    while at < len(ordered):
+        before, behind = ordered[at - 1], ordered[at]
+        (left, _), (_, right) = edges[before], edges[behind]
+        gutter = (left + right) / 2
+        if right < left and _goes_back(lines[before[-1]], lines[behind[0]]):
+            first, last = at - 1, at + 1
+            while first > 0 and edges[ordered[first - 1]][0] > gutter:
+                first -= 1
+            while last < len(ordered) and edges[ordered[last]][1] < gutter:
+                last += 1
+            columns = [
+                [lines[number] for block in part for number in block] for part in (ordered[at:last], ordered[first:at])
+            ]
+            if _beside(*columns):
+                ordered[first:last] = [*ordered[at:last], *ordered[first:at]]
+                at = last
+        at += 1
+    return ordered
+
+
+def _goes_back(line: Line, after: Line) -> bool:
+    """Whether the next line stands higher, and is of one kind with this."""
+    return after.up > line.up and after.direction == line.direction and _alike(line.size, after.size)
+
+
+def _beside(left: Sequence[Line], right: Sequence[Line]) -> bool:
+    """Whether two columns stand beside each other."""
+    if min(len(left), len(right)) < _LEAST_LINES:
+        return False
+    edges = [(min(line.left for line in column), max(line.right for line in column)) for column in (left, right)]
+    widths = [end - start for start, end in edges]
+    heights = [(column[-1].end_up, column[0].up) for column in (left, right)]
+    shared = min(top for _, top in heights) - max(foot for foot, _ in heights)
+    return max(widths) < _AS_WIDE * min(widths) and shared > min(top - foot for foot, top in heights) / 2
+
+
+def _raised(text: str, placed: Placed, boxes: Boxes) -> Iterator[tuple[int, int]]:
+    """Where digits stand that are set smaller and higher right behind a digit: exponents, and marks of notes behind a
+    number. A minus sign before them belongs to them."""
+    spans = [found.span() for found in _NUMBER.finditer(text)]
+    heights = [box[3] - box[1] for box in boxes(at for start, end in spans for at in (start, end - 1))]
+    for (start, end), first, last in zip(spans, heights[0::2], heights[1::2], strict=True):
+        if last < _LOWER * first:
+            letters = [Letter(*_on_its_line(placement)) for placement in placed(range(start, end))]
+            begin = start + exponent_in(text[start:end], letters)
+            if begin < end:
+                yield begin, end
+
+
+def _on_its_line(placement: Placement) -> tuple[float, float, float]:
+    x, y, size, a, b = placement
+    length = math.hypot(a, b) or 1.0
+    return (a * x + b * y) / length, (a * y - b * x) / length, size
+
+
+def exponent_in(number: str, letters: Sequence[Letter]) -> int:
+    """Where in a number its exponent begins: what is smaller and higher than its first digit up to its end; the
+    number's length where it has none."""
+    base, begin = letters[0], len(number)
+    while (
+        begin > 1
+        and letters[begin - 1].size <= _EXPONENT_SIZE * base.size
+        and letters[begin - 1].up - base.up >= _EXPONENT_RISE * base.size
+    ):
+        begin -= 1
+    return begin if number[begin - 1].isdigit() and not number[begin:].startswith(",") else len(number)
