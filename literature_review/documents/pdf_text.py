@@ -3,7 +3,8 @@
     raw pages (hidden runs marked) -> blanks, ligatures, line ends -> hyphenation undone -> text, pages, hidden
 
 The text that comes out is the one that all offsets count in. Blanks of every width become a space, ligatures
-their letters, a line end one `\\n`; pages are parted by one `\\n`. A word broken at a line end is whole again.
+their letters, a line end one `\\n`; pages are parted by one `\\n`. A word broken at a line end is whole again,
+and ends its line.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from literature_review.models import HiddenText, Page
@@ -37,6 +38,8 @@ _MATHEMATICAL = range(0x1D400, 0x1D800)
 _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
 _LINE_END_HYPHEN = re.compile("-\n(?=[^\\W_])")
 _NO_SECOND_HALF = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "o", "e"))
+_FOOT = re.compile(r"[^\w\n]*(?:\d{1,5}(?:\W[^\n]*)?|[^\n]*\W\d{1,5})[^\w\n]*")
+_BLANK_BEHIND_WORD = re.compile(r"(\S{1,60}) ")
 _WORD = re.compile(r"\n?([^\W_]*)")
 _LONGEST_WORD = 60
 _PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
@@ -49,13 +52,25 @@ def clean_pages(raw_pages: Sequence[str]) -> tuple[str, tuple[Page, ...], tuple[
     """The document's text, its pages, its hidden runs and its raised digits, from each page's text as the PDF library
     gave it, with marks."""
     text = clean("\f".join(page.replace("\f", " ") for page in raw_pages))
-    text, hidden, raised = _take_marks(text)
+    text, hidden, raised = _take_marks("\f".join(_with_heads_apart(text.split("\f"))))
     pages, start = [], 0
     for number, page in enumerate(text.split("\f"), 1):
         end = start + len(page) + (number < len(raw_pages))  # the line end between two pages is the first one's
         pages.append(Page(number, start, end))
         start = end
     return text.replace("\f", "\n"), tuple(pages), hidden, raised
+
+
+def _with_heads_apart(pages: Sequence[str]) -> Iterator[str]:
+    """The pages, with an empty line at the end of one whose last line, or the next one's first, is a running head or
+    foot: a line apart from the rest, that begins no sentence's second half, or holds the page's number. Else what
+    stands at a page's foot would go on with it."""
+    for page, following in zip(pages, [*pages[1:], ""], strict=True):
+        head, blank, _ = following.partition("\n\n")
+        begins = bool(blank) and "\n" not in head and not head[:1].islower()
+        _, blank, foot = page.rpartition("\n\n")
+        ends = bool(blank) and _FOOT.fullmatch(foot) is not None
+        yield f"{page}\n" if following and (begins or ends) else page
 
 
 def clean(text: str) -> str:
@@ -101,8 +116,16 @@ def _join_broken_words(text: str) -> str:
         first, second = _last_word(before[-_LONGEST_WORD:]), _first_word(after[:_LONGEST_WORD])
         if _keeps_hyphen(first, second, words):
             whole.append("-")
-        whole.append(after[1:] if second and after[0] == "\n" else after)
+        whole.append(_line_end_behind_word(after) if second else after)
     return "".join(whole)
+
+
+def _line_end_behind_word(after: str) -> str:
+    """What follows a broken word's first half, with the line's end behind the word in place of within it: lines stay
+    as long as they are."""
+    blank = _BLANK_BEHIND_WORD.match(after.removeprefix("\n"))
+    whole = after.removeprefix("\n")
+    return f"{blank.group(1)}\n{whole[blank.end() :]}" if blank else whole
 
 
 def _mark_halves(text: str, words: set[str]) -> str:

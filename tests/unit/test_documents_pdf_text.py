@@ -25,17 +25,18 @@ from literature_review.documents.pdf_text import (
     [
         ("classi\ufffefication", "classification"),
         ("classi\x02fication", "classification"),
-        ("classi-\r\nfication of", "classification of"),
+        ("classi-\r\nfication of", "classification\nof"),
+        ("the classi\ufffefication, of", "the classification,\nof"),
         ("classi\xad\r\nfication", "classification"),
-        ("a CNN\ufffeLSTM model", "a CNN-LSTM model"),
-        ("an AI\ufffebased model", "an AI-based model"),
+        ("a CNN\ufffeLSTM model", "a CNN-LSTM\nmodel"),
+        ("an AI\ufffebased model", "an AI-based\nmodel"),
         ("type 2\ufffediabetes", "type 2-diabetes"),
-        ("the well\ufffeknown and well-known", "the well-known and well-known"),
+        ("the well\ufffeknown and well-known", "the well-known\nand well-known"),
         ("wellknown is wellknown, well\ufffeknown", "wellknown is wellknown, wellknown"),
         ("self is made of supervised self\ufffesupervised", "self is made of supervised self-supervised"),
         ("ends with\ufffe", "ends with-"),
-        ("a range of 3-\n4 and – dash", "a range of 3-4 and – dash"),
-        ("COVID-\r\n19 in a 10-\r\nfold rise", "COVID-19 in a 10-fold rise"),
+        ("a range of 3-\n4 and – dash", "a range of 3-4\nand – dash"),
+        ("COVID-\r\n19 in a 10-\r\nfold rise", "COVID-19\nin a 10-fold\nrise"),
         ("minus -\n5 and a dash -\nthen", "minus -\n5 and a dash -\nthen"),
         ("the participants, par- ticipants", "the participants, participants"),
         ("pre- and post-operative, with andpost", "pre- and post-operative, with andpost"),
@@ -89,6 +90,23 @@ def test_raised_digits_keep_their_place_within_hidden_runs_and_outside() -> None
     text, _, hidden, found = clean_pages(["10", raw])
     assert [text[start:end] for start, end in found] == ["\u22124"] * 3
     assert [text[run.start : run.end] for run in hidden] == ["secret 10\u22124"]
+
+
+@pytest.mark.parametrize(
+    ("foot", "head", "apart"),
+    [
+        ("the models were", "Journal of Apples\n\nleft out.", True),
+        ("the models were\n\nJournal 12", "left out.", True),
+        ("the models were\n\n- 12 -", "left out.", True),
+        ("the models were", "left out.", False),
+        ("the models were", "left out.\n\nResults", False),
+        ("Methods\n\nThe models were", "left out.\nAll of them.\n\nResults", False),
+    ],
+)
+def test_a_running_head_or_foot_between_two_pages_stands_apart(foot: str, head: str, apart: bool) -> None:
+    text, pages, _, _ = clean_pages([foot, head])
+    assert text == (f"{foot}\n\n{head}" if apart else f"{foot}\n{head}")
+    assert text[pages[1].start :] == head
 
 
 def test_letters_of_formulas_become_plain_ones_of_the_same_length() -> None:

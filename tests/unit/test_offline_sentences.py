@@ -46,3 +46,20 @@ def test_labels_in_bold_or_italics_begin_a_sentence_each() -> None:
 def test_labels_in_bold_or_italics_tell_the_role_of_their_sentence() -> None:
     roles = [s.role for s in EvidenceIndex(ABSTRACT).sentences if ABSTRACT[s.start] == "*"]
     assert roles == ["introduction", "methods", "results", "conclusion"]
+
+
+def test_a_line_of_a_page_that_begins_with_a_short_word_is_no_item_of_a_list() -> None:
+    lines = [
+        "The images are those of the well known collection of the Common Objects in Context",
+        "(COCO) that others have used before, and we looked at all of them, see Supplementary",
+        "Fig. 3 for the whole of the table, in which each of the patients had two different",
+        "maps. The others were left out of what follows, as all of them had been looked at by",
+    ]
+    first, _ = " ".join(lines).split(" The others ")
+    found = [" ".join(sentence.split()) for sentence in pieces("\n".join(lines * 3))]
+    assert found[0] == first
+    assert found[1].startswith("The others ")
+
+
+def test_a_page_s_number_behind_an_empty_line_belongs_to_no_sentence() -> None:
+    assert pieces("The length of words matches.\n\n4\nNext one.")[0] == "The length of words matches."

@@ -88,7 +88,7 @@ _NUMBER = re.compile(r"\(?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-Z])$")
 _OPENER = re.compile(
     r"(?:The|An?|In|We|It|This|These|Those|There|They|At|On|For|No|All|After|Both|However|Patients|When)\s"
 )
-_ITEM = re.compile(r"(?:[\u2022\u2023\u25aa\u25cf*\u2013\u2014-]|\(?[a-zA-Z0-9ivx]{1,4}[.)])\s")
+_ITEM = re.compile(r"(?:[\u2022\u2023\u25aa\u25cf*\u2013\u2014-]|\(?(?:\d{1,4}|[a-zA-Z]|[ivxIVX]{2,5})[.)])\s")
 _CELL = re.compile(r"[\d\W_]*(?:[^\W\d_]{1,3}[\d\W_]+)*[^\W\d_]{0,2}$")
 _HYPHENS = frozenset("-\xad\u2010\u2013")
 _CLOSERS = frozenset(".!?:;\u3002\uff01\uff1f\u061f\u06d4")
@@ -186,12 +186,13 @@ def split_sentences(text: str) -> list[Span]:
 
 
 def _with_cells(text: str, spans: list[Span]) -> Iterator[Span]:
-    """Table rows whole: a line without words belongs to the line before it."""
+    """Table rows whole: a line without words belongs to the line right before it."""
     held: Span | None = None
     for start, end in spans:
         if held is not None:
             short = end - start < 40 and end - held[0] < 300
-            if short and text[start - 1] == "\n" and _CELL.match(text, start, end):
+            next_line = text[start - 1] == "\n" and text.count("\n", held[1], start) == 1
+            if short and next_line and _CELL.match(text, start, end):
                 held = held[0], end
                 continue
             yield held
