@@ -18,7 +18,8 @@ from literature_review.llm.question_limits import Limits
 from literature_review.llm.questions import SCORES, names
 from literature_review.models import Document, Findings, Proposal, SubRequirement, Verdict
 from literature_review.text.near_quotes import find_near
-from literature_review.text.quotes import QuoteIndex, QuoteMatch
+from literature_review.text.quote_indexes import index_of
+from literature_review.text.quotes import QuoteMatch
 
 MOST_SUSPICIOUS = 5
 
@@ -37,7 +38,7 @@ class QuoteFinder:
 
     def __init__(self, document: Document) -> None:
         self.text = visible_text(document)
-        self._index = QuoteIndex(visible_text(document, plain=True), self.text)
+        self._index = index_of(visible_text(document, plain=True), self.text)
         self._has_marks_of_its_own = PAGE_MARK.search(self.text) is not None
 
     def find(self, quote: str, hint: int) -> Found:

@@ -21,7 +21,7 @@ from literature_review.llm.paid_book import PaidBook, PaidQuestion
 from literature_review.llm.prices import PriceTable
 from literature_review.llm.question_locks import QuestionLocks
 from literature_review.llm.token_estimate import tokens_of
-from literature_review.llm.validation import Check, asked_again, read_answer, require_jsonschema
+from literature_review.llm.validation import Check, asked_again, load_jsonschema, read_answer, require_jsonschema
 from literature_review.ports import CallGate, Deadline, Log
 
 MOST_REQUESTS = 3  # a malformed answer is asked for again, twice at most
@@ -101,6 +101,7 @@ class PaidCalls:
         could pass the budget; StageTimeoutError when the deadline passes; StoreError where the book cannot be read
         or written; and what the gate raises for a call that fails.
         """
+        load_jsonschema()
         asked, requests, was_cut = question, 1, False
         while True:
             with deadline.waiting():

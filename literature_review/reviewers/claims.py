@@ -19,7 +19,8 @@ from literature_review.ports import StageContext
 from literature_review.reviewers.passages import context_of
 from literature_review.text.hidden import blank_out
 from literature_review.text.near_quotes import NEAR, find_near
-from literature_review.text.quotes import QuoteIndex, QuoteMatch, quotes_equal, readable
+from literature_review.text.quote_indexes import index_of
+from literature_review.text.quotes import QuoteMatch, quotes_equal, readable
 
 LONGEST_REASON = 500
 _SHOWN_OF_REFUSED = 300  # characters
@@ -50,7 +51,7 @@ class QuoteDesk:
     refused: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._index = QuoteIndex(self.document.text, self.document.shown)
+        self._index = index_of(self.document.text, self.document.shown)
         self._seen = blank_out(self.document.shown, ((span.start, span.end) for span in self.document.hidden))
 
     def claims(self, proposals: Iterable[Proposal], known: Collection[str] = ()) -> tuple[Claim, ...]:
