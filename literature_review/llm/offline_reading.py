@@ -64,6 +64,7 @@ _AGAINST = {
 _HALF = 0.5
 _YEAR = re.compile(r"(?<!\d)(?:19[5-9]\d|20[0-4]\d)(?!\d)")
 _FIRST_LINES = 1_500  # characters
+_SIGNS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese and Korean; two of them count as a word
 _NO_WORD = "what is asked for has no word to look for"
 _THIS_YEAR = 2025  # fixed, so that no clock changes a verdict
 _UNKNOWN = 0.5  # for a year that is not known, and for signs that a text of another kind cannot show
@@ -364,11 +365,11 @@ class PaperReading:
 def _is_statement(quote: str, reports: bool) -> bool:
     """Whether it reads as a sentence that states something: no question, no heading. `reports`: the text is written
     in sentences, so that a short one without its full stop is a title."""
-    words = quote.split()
-    if quote.rstrip().endswith("?") or len(words) < 4:
+    words = len(quote.split()) + sum(sign >= _SIGNS_WITHOUT_BLANKS for sign in quote) // 2
+    if quote.rstrip().endswith(("?", "\uff1f", "\u061f")) or words < 4:
         return False
-    ended = quote.rstrip(" \"')\u201d\u2019]*").endswith((".", "!", ";", ":", "\u3002"))
-    return ended or len(words) > LONGEST_TITLE or (not reports and len(words) >= 8)
+    ended = quote.rstrip(" \"')\u201d\u2019]*").endswith((".", "!", ";", ":", "\u3002", "\uff01"))
+    return ended or words > LONGEST_TITLE or (not reports and words >= 8)
 
 
 def _has_parts_of_a_paper(index: EvidenceIndex) -> bool:

@@ -63,3 +63,9 @@ def test_a_line_of_a_page_that_begins_with_a_short_word_is_no_item_of_a_list() -
 
 def test_a_page_s_number_behind_an_empty_line_belongs_to_no_sentence() -> None:
     assert pieces("The length of words matches.\n\n4\nNext one.")[0] == "The length of words matches."
+
+
+def test_a_short_line_of_chinese_is_a_heading_or_a_sentence_and_no_cell_of_a_table() -> None:
+    """Two signs are a word: a heading is not joined to the sentence before it, whose end it would hide."""
+    assert pieces("运动可以降低血压。\n\n结果\n\n收缩压下降了。") == ["运动可以降低血压。", "结果", "收缩压下降了。"]
+    assert pieces("Group A had the mean value\n12 (4)\n") == ["Group A had the mean value\n12 (4)"]

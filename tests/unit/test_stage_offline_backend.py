@@ -101,6 +101,18 @@ def test_references_are_never_evidence() -> None:
     assert not any("Okafor" in proposal.quote for proposal in found(SLEEP, claims_per_sub_requirement=50).proposals)
 
 
+def test_a_chinese_sentence_is_a_statement_though_it_has_no_blanks() -> None:
+    asked = SubRequirement("S", "运动能降低血压吗？", ("血压",))
+    text = "运动对成人血压的影响\n\n摘要\n\n运动可以降低血压。\n\n结果\n\n运动组的收缩压明显低于对照组。\n"
+    paper = Document(text, (Page(1, 0, len(text)),))
+    findings = found(asked, text=paper)
+    made = claims(findings, paper)
+    verdicts = backend().judge(paper, made, {"S": asked}, Deadline())
+    assert [claim.quote for claim, verdict in zip(made, verdicts, strict=True) if verdict.approved] == [
+        "运动可以降低血压。"
+    ]
+
+
 @pytest.mark.parametrize("text", ["of the and or is it", "?!.*", "a"])
 def test_what_has_no_word_to_look_for_is_never_answered(text: str) -> None:
     """What it stands under is no answer to it: nothing is approved, and the passages shown say why."""

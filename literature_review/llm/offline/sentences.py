@@ -89,7 +89,8 @@ _OPENER = re.compile(
     r"(?:The|An?|In|We|It|This|These|Those|There|They|At|On|For|No|All|After|Both|However|Patients|When)\s"
 )
 _ITEM = re.compile(r"(?:[\u2022\u2023\u25aa\u25cf*\u2013\u2014-]|\(?(?:\d{1,4}|[a-zA-Z]|[ivxIVX]{2,5})[.)])\s")
-_CELL = re.compile(r"[\d\W_]*(?:[^\W\d_]{1,3}[\d\W_]+)*[^\W\d_]{0,2}$")
+_SHORT = r"[^\W\d_\u2e80-\U0010ffff]"  # a letter of a script in which one or two of them are no word
+_CELL = re.compile(rf"[\d\W_]*(?:{_SHORT}{{1,3}}[\d\W_]+)*{_SHORT}{{0,2}}$")
 _HYPHENS = frozenset("-\xad\u2010\u2013")
 _CLOSERS = frozenset(".!?:;\u3002\uff01\uff1f\u061f\u06d4")
 
