@@ -3,7 +3,8 @@ ideal, and what happens to both when things go wrong.
 
     python benchmarks/pipeline.py [--papers 200] [--workers 16] [--latency 0.2] [--backend gemini]
                                   200 papers at 200 ms a call, 5 % of the answers 429 or 503, 1 % of the connections
-                                  dropped; beside it one paper after the other, and a plain script with the same calls
+                                  dropped; again with the guide's own retry (0.5 s) and breaker (3 in a row); beside
+                                  it one paper after the other, and a plain script with the same calls
         --kill 10                 the same, killed with -9 ten times at random and resumed each time
         --outage 60               the same, with the server down for 60 s in the middle
         --quota                   a server with limits of its own, of calls and of tokens, and a program that knows them
@@ -55,6 +56,8 @@ from pipeline_case import (
 from literature_review.llm.prices import PriceTable
 
 THROTTLED, DROPPED = 0.05, 0.01  # shares of all calls
+GUIDE = {"retry_policy": {"circuit_breaker_threshold": 3, "default_backoff_max": 60},
+         "v2_features": {"retry": {"base": 0.5}}}  # fmt: skip
 MODELS = {"gemini": "gemini-3.8-flash", "openai_compatible": "gpt-5.4-mini"}
 PARALLEL = "--enable-experimental"
 
@@ -115,15 +118,16 @@ class Bench:
               f"files with the key: {files_with_key(case) or 'none'}")  # fmt: skip
 
 
-def undisturbed(bench: Bench) -> tuple[Case, list[Request]]:
+def undisturbed(bench: Bench, name: str = "undisturbed", **settings: Any) -> tuple[Case, list[Request]]:
     """All papers at once, with the usual faults. Returns the case and what the server was asked."""
     with bench.server(with_faults(honest)) as server:
-        case = bench.case("undisturbed", server, bench.papers)
+        case = bench.case(name, server, bench.papers, **settings)
         outcome = run(case, PARALLEL)
         calls = len(server.requests)
         ideal = bench.ideal(calls)
         asking = server.requests[-1].ended - server.requests[0].at
-        print(f"{bench.papers} papers, {bench.workers} workers, {bench.latency:g} s a call, {bench.options.backend}")
+        print(f"{name}: {bench.papers} papers, {bench.workers} workers, {bench.latency:g} s a call, "
+              f"{bench.options.backend}")  # fmt: skip
         bench.tell(case, server, outcome)
         print(f"  ideal {ideal:.2f} s; first call to last {asking:.2f} s = {asking / ideal:.2f}x; "
               f"whole program {outcome.seconds:.2f} s = {outcome.seconds / ideal:.2f}x; processor {outcome.cpu:.1f} s; "
@@ -335,6 +339,7 @@ def main() -> None:
             case(bench)
         if not special:
             _, asked = undisturbed(bench)
+            undisturbed(bench, "with the guide's own retry and breaker", **GUIDE)
             one_by_one(bench, asked[-1].ended - asked[0].at)
             plain_script(bench, asked, Path(folder))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple, Protocol
 
 from literature_review.llm.prompts import load_prompt
@@ -135,6 +136,7 @@ def _about_claims(prompt: str, claims: float, at_once: int, reach: int, answer: 
     return _Amount(calls, asked, 0.7 * claims * answer)
 
 
+@cache
 def _prompt_tokens(name: str) -> int:
     prompt = load_prompt(name)
     return tokens_of(prompt.system) + tokens_of(prompt.user)
