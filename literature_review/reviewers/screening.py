@@ -81,7 +81,8 @@ def _by_year(document: Document, bibliography: Bibliography, screening: Screenin
     if years is None or year is None or years[0] <= year <= years[1]:
         return None
     stands = re.search(rf"(?<!\d){year}(?!\d)", document.text)
-    reason = f"published in {year}, not in {years[0]} to {years[1]}"
+    source = f" according to {bibliography.sources['year']}" if not stands and "year" in bibliography.sources else ""
+    reason = f"published in {year}{source}, not in {years[0]} to {years[1]}"
     found = sentence_around(document.text, *stands.span()) if stands else None
     return _excluded(document, "years", reason, found)
 
