@@ -40,6 +40,7 @@ def _gap(row: Row, view: ReportView) -> str:
         f'<h3 dir="auto"><span class="id">{shown(sub["id"], 40)}</span> {shown(sub.get("text"), 400)}</h3>\n'
         f'<p class="why"><b>Why it is a gap.</b> {shown(sub.get("reason") or "No reason was given.")}</p>\n'
         f'<p class="looked"><b>What was looked at.</b> {looked_at(row)}</p>\n{unknown(row, view)}'
+        f"{claim_list(row.upheld(), view.claims_in_full, view, 'Claims of papers that are not assessed to the end')}"
         f"{claim_list(row.rejected(), view.rejected_in_full, view, 'Claims that were rejected')}"
         f"{nearest_passages(row, view)}{nearest_by_paper(row, view)}</article>"
     )

@@ -35,10 +35,20 @@ def summary(view: ReportView) -> str:
     if not view.total("papers"):
         return f"No papers were found, so {_nothing(asked)}."
     if not view.total("reviewed"):
-        papers = count(view.total("papers"), "paper")
-        return f"None of the {papers} found could be reviewed, so {_nothing(asked)}."
-    evidence = count(view.total("approved"), "approved claim") if view.total("approved") else "no approved claim"
+        return f"{_none_reviewed(view)}, so {_nothing(asked)}."
+    unfinished = view.in_state("failed", "not_assessed")  # what is known of these counts when it is whole
+    approved = view.total("approved") - sum((paper.get("claims") or {}).get("approved", 0) for paper in unfinished)
+    evidence = count(approved, "approved claim") if approved else "no approved claim"
     return f"{_outcome(view, asked)}, with {evidence} from {count(view.total('reviewed'), 'reviewed paper')}."
+
+
+def _none_reviewed(view: ReportView) -> str:
+    """`None of the 3 papers found was reviewed (2 excluded, 1 unreadable)`."""
+    states = ("excluded", "unreadable", "failed", "not_assessed", "duplicate")
+    why = ", ".join(f"{view.total(state):,} {state.replace('_', ' ')}" for state in states if view.total(state))
+    found = view.total("papers")
+    which = "The one paper found was not" if found == 1 else f"None of the {found:,} papers found was"
+    return f"{which} reviewed ({why})" if why else f"{which} reviewed"
 
 
 def _outcome(view: ReportView, asked: int) -> str:

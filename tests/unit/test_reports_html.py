@@ -175,7 +175,11 @@ def test_the_summary_says_the_result_in_one_sentence() -> None:
          "Of 3 sub-requirements, <b>1</b> is covered and <b>2</b> are gaps, with 1 approved claim from 1 reviewed"),
         ({"sub_requirements": 3, "gaps": 3}, "No papers were found, so none of the 3 sub-requirements could be"),
         ({"sub_requirements": 1, "gaps": 1, "papers": 2},
-         "None of the 2 papers found could be reviewed, so the one sub-requirement could not be assessed."),
+         "None of the 2 papers found was reviewed, so the one sub-requirement could not be assessed."),
+        ({"sub_requirements": 2, "gaps": 2, "papers": 3, "excluded": 2, "unreadable": 1},
+         "None of the 3 papers found was reviewed (2 excluded, 1 unreadable), so none of the 2 sub-requirements"),
+        ({"sub_requirements": 2, "gaps": 2, "papers": 1, "excluded": 1},
+         "The one paper found was not reviewed (1 excluded), so none of the 2 sub-requirements could be assessed."),
         ({}, "The protocol asks for nothing"),
     ],
 )  # fmt: skip
@@ -223,6 +227,21 @@ def test_each_gap_says_why_what_was_looked_at_and_what_is_not_known() -> None:
             assert passage["reason"] in text
         for paper in sub["not_assessed"]:
             assert paper in text
+
+
+def test_claims_of_a_paper_that_failed_later_are_shown_and_not_counted() -> None:
+    """They are known, and no gap is closed by a paper that was not assessed to the end."""
+    report = sample_report()
+    gap = next(sub for sub in subs(report) if sub["status"] == "gap")
+    failed = next(paper for paper in report["papers"] if paper["state"] == "failed")
+    known = next(claim for sub in subs(report) for claim in sub["claims"] if claim["status"] == "approved")
+    gap["claims"].append({**known, "paper": failed["id"], "quote": "Known before it failed."})
+    failed["claims"] = {"approved": 1, "rejected": 0, "pending": 0}
+    report["totals"]["approved"] += 1
+    text = Tree(page(report)).text
+    assert "with 23 approved claims" in text
+    assert "Claims of papers that are not assessed to the end (1)" in text
+    assert "Known before it failed." in text
 
 
 def test_every_paper_without_an_answer_shows_what_came_nearest_in_it() -> None:
