@@ -71,7 +71,10 @@ class StageTimeoutError(ReviewError, TimeoutError):
 
 
 class BackendError(ReviewError):
-    """A model answered, but not with what was asked for."""
+    """A model answered, but not with what was asked for. `is_shared`: every other call would meet it too, since the
+    address, the name of the model or the kind of server is wrong."""
+
+    is_shared = False
 
 
 class BudgetSpentError(BackendError):

@@ -70,7 +70,7 @@ class GeminiModel:
         """Keeps ChatModel.ask. Raises ProviderError (ConnectionLostError where no whole answer came) from what the
         client raised, and TimeoutError."""
         try:
-            return self._calls.run(lambda: self._request(question, timeout), timeout)
+            return self._errors.without_key(self._calls.run(lambda: self._request(question, timeout), timeout))
         except json.JSONDecodeError as error:
             self._errors.tell_unreadable(error.doc, error)
         except Exception as error:  # noqa: BLE001, whatever the client raises is told without the key

@@ -12,12 +12,14 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from literature_review.errors import BackendError
+from literature_review.llm.chat import ModelAnswer
 
 HIDDEN = "[key]"
+_SURELY = 16  # characters in a row that are no chance
 _PART = 8  # characters in a row that give a part of a key away
 _SHORTEST_KEY = 4  # a shorter one is a placeholder such as "x", and a part of common words
 _MASKED = re.compile(r"[\w-]*(?:\*{3,}|\.{3}(?=\w{4}\b))[\w-]*")  # what providers show of a key: sk-abc***wxyz
@@ -43,14 +45,14 @@ class ServerAnswer:
 
 class ProviderError(BackendError):
     """The provider gave no answer. `status_code`: of HTTP, None where there was none; `response`: what it sent;
-    `request_id`: its name for the request, where it told one.
+    `request_id`: its name for the request, where it told one; `is_shared`: as BackendError has it.
 
     The cause is what the provider's client raised; nothing in the chain holds the key.
     """
 
-    def __init__(self, message: str, response: ServerAnswer | None = None) -> None:
+    def __init__(self, message: str, response: ServerAnswer | None = None, is_shared: bool = False) -> None:
         super().__init__(message)
-        self.response = response
+        self.response, self.is_shared = response, is_shared
         self.status_code = response.status_code if response is not None else None
         self.request_id = response.headers.get("x-request-id", "") if response is not None else ""
 
@@ -64,19 +66,22 @@ class KeyScrubber:
 
     def __init__(self, key: str | None) -> None:
         self._key = key if key and len(key) >= _SHORTEST_KEY else ""
-        self._parts = {self._key[at : at + _PART] for at in range(len(self._key) - _PART + 1)}
+        self._parts = _parts_of(self._key, _PART)
+        self._sure = _parts_of(self._key, min(max(len(self._key), _PART), _SURELY))
 
     def text(self, text: str) -> str:
         if not self._key:
             return text
         text = _MASKED.sub(HIDDEN, text.replace(self._key, HIDDEN))
-        found = [at for at in range(len(text) - _PART + 1) if text[at : at + _PART] in self._parts]
-        for at in reversed(found):  # from the end, so that what stands before keeps its place
-            text = text[:at] + "\0" * _PART + text[at + _PART :]
-        return re.sub("\0+", HIDDEN, text) if found else text
+        return _without(text, self._parts)
+
+    def known(self, text: str) -> str:
+        """Takes out only what cannot be anything else, 16 characters of the key in a row: for texts whose every word
+        counts."""
+        return _without(text, self._sure) if any(part in text for part in self._sure) else text
 
     def data(self, value: Any) -> Any:
-        """The same of JSON data, tuples and bytes; anything else is returned as it is."""
+        """The same as `text` of JSON data, tuples and bytes; anything else is returned as it is."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes):
@@ -111,6 +116,19 @@ class KeyScrubber:
         return ServerAnswer(response.status_code, kept, self.text(_body_of(response)[:_TEXT_LIMIT]))
 
 
+def _parts_of(key: str, size: int) -> set[str]:
+    return {key[at : at + size] for at in range(len(key) - size + 1)}
+
+
+def _without(text: str, parts: set[str]) -> str:
+    """The text with HIDDEN for each run of characters that is made of these parts, all of one length."""
+    size = len(next(iter(parts), ""))
+    found = [at for at in range(len(text) - size + 1) if text[at : at + size] in parts]
+    for at in reversed(found):  # from the end, so that what stands before keeps its place
+        text = text[:at] + "\0" * size + text[at + size :]
+    return re.sub("\0+", HIDDEN, text) if found else text
+
+
 def _replace(error: BaseException, name: str, change: Any) -> None:
     """Change an exception's own attribute; one that is computed, or cannot be set, is left."""
     for kept_as in (name, "_" + name):  # httpx keeps `_request` behind a property
@@ -141,7 +159,7 @@ class ErrorTeller:
                        if isinstance(value, int)), None)  # fmt: skip
         heard = getattr(error, "response", None)
         if isinstance(heard, ServerAnswer) and status is not None:
-            raise ProviderError(self._refusal(status, heard), heard) from error
+            raise ProviderError(self._refusal(status, heard), heard, _is_shared(status, heard.text)) from error
         if network_failed:
             reached = not any(type(link).__name__ in _UNREACHED for link in _links(error))
             what = "broke the connection off" if reached else "cannot be reached"
@@ -159,14 +177,20 @@ class ErrorTeller:
         shown = _in_one_line(self._scrubber.text(body[:_SHOWN]), 80)
         if body.lstrip()[:1] == "<":
             raise ProviderError(f"{self._name}: {self._base_url} answered with a web page, not with JSON: set "
-                                f"llm.base_url to the address of the API itself{self._hint()}") from error  # fmt: skip
+                                f"llm.base_url to the address of the API itself{self._hint()}",
+                                is_shared=True) from error  # fmt: skip
         raise ConnectionLostError(f"{self._name}: what {self._base_url} sent is no whole answer of this API: "
                                   f"{shown or 'it is empty'}") from error  # fmt: skip
 
     def tell_status(self, status: int, body: str) -> NoReturn:
         """Raise for an error that came inside an answer of status 200."""
         heard = ServerAnswer(status, {}, self._scrubber.text(body[:_TEXT_LIMIT]))
-        raise ProviderError(self._refusal(status, heard), heard)
+        raise ProviderError(self._refusal(status, heard), heard, _is_shared(status, heard.text))
+
+    def without_key(self, answer: ModelAnswer) -> ModelAnswer:
+        """The answer as it is, but for the key, should the server have put it there; what is written of it is kept."""
+        text, request_id = map(self._scrubber.known, (answer.text, answer.request_id))
+        return replace(answer, text=text, request_id=request_id)
 
     def _refusal(self, status: int, heard: ServerAnswer) -> str:
         """The line for an error status."""
@@ -187,6 +211,11 @@ class ErrorTeller:
     def _hint(self) -> str:
         hint = ", which for servers of this kind usually ends in /v1"
         return hint if self._name == "openai_compatible" and not self._base_url.endswith("/v1") else ""
+
+
+def _is_shared(status: int, body: str) -> bool:
+    """No such model, no such API, or a server that takes no schema. (A wrong key is known by its status.)"""
+    return status == 404 or (status in (400, 422) and _NO_SCHEMA.search(body) is not None)
 
 
 def _remedy(status: int, body: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from literature_review.errors import ReviewError
+from literature_review.errors import BackendError, ReviewError
 from literature_review.models import PaperFile
-from literature_review.pipeline.orchestrator_v2 import ParallelPipelineCoordinator
+from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ParallelPipelineCoordinator
 from literature_review.pipeline.progress import Progress
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage, Segment
@@ -19,6 +19,15 @@ GRACE = 5.0  # seconds that papers under way get to end when the run is told to 
 
 class BatchStoppedError(ReviewError):
     """A fault that every paper would meet: the rest was not started, and the run can be resumed."""
+
+
+class _Faults(ErrorClassifier):
+    """The kernel's classifier, and what our own errors know of themselves."""
+
+    @staticmethod
+    def is_shared_fault(error: object, http_status: int | str | None = None) -> bool:
+        own = isinstance(error, BackendError) and error.is_shared
+        return own or ErrorClassifier.is_shared_fault(error, http_status)
 
 
 class PaperBatch:
@@ -102,6 +111,7 @@ class PaperBatch:
         coordinator = ParallelPipelineCoordinator(
             max_workers=self._papers_under_way(),
             checkpoint_manager=self._state.checkpoint if segment.closes_papers else None,
+            classifier=_Faults,
             cancel=self._state.cancelled,
             grace=GRACE,
         )

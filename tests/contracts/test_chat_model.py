@@ -15,9 +15,9 @@ pytest.importorskip("google.genai", reason="needs the extra gemini")
 
 from model_faults import FAULTS, success
 from model_server import ModelServer
-from model_wire import Request
+from model_wire import Reply, Request
 
-from literature_review.errors import ReviewError, UsageError
+from literature_review.errors import BackendError, ReviewError, UsageError
 from literature_review.llm.chat import FINISHES, ChatModel, ModelQuestion
 from literature_review.llm.gemini import GeminiModel
 from literature_review.llm.openai_compatible import OpenAICompatibleModel
@@ -190,6 +190,31 @@ def test_a_body_that_never_ends_is_cut(model: ChatModel, server: ModelServer, fa
     assert time.monotonic() - began < 1.0
     server.answer = lambda request: "{}"
     assert model.ask(QUESTION, 5.0).text == "{}"
+
+
+def test_no_answer_holds_the_key(model: ChatModel, server: ModelServer) -> None:
+    """Some gateways repeat a request's headers; whatever else an answer says stays as it is."""
+    words = f"wait*** ... word, {KEY[:15]}"  # 15 characters may be anything
+
+    def quoting(request: Request) -> Reply:
+        body = success(request, f"{words} {KEY} {KEY[5:30]}").body
+        assert isinstance(body, str)
+        return Reply(body=body.replace("answer-", KEY))
+
+    server.answer = quoting
+    answer = model.ask(QUESTION, 5.0)
+    assert answer.text == f"{words} [key] [key]"
+    assert KEY not in answer.request_id
+
+
+@pytest.mark.parametrize("fault", ["unknown model", "no such path", "page"])
+def test_what_is_wrong_for_every_question_says_so(model: ChatModel, server: ModelServer, fault: str) -> None:
+    """A run stops of it after a few papers, instead of failing all of them."""
+    for name, is_shared in ((fault, True), ("invalid", False)):
+        server.answer = FAULTS[name]
+        error = _failure(model)
+        assert isinstance(error, BackendError)
+        assert error.is_shared is is_shared
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))

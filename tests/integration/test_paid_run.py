@@ -446,3 +446,22 @@ def test_each_trouble_is_told_with_its_remedy_and_nothing_is_lost(review: Review
     review.write(papers=2)
     assert run("--resume")[0] == 0
     assert report_of(review.folder)["totals"]["reviewed"] == 2
+
+
+@both
+@pytest.mark.parametrize("fault", [unknown_model, web_page])
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_every_paper_would_meet_stops_the_run_after_a_few(
+    review: Review, run: Run, fault: Answer, parallel: bool
+) -> None:
+    """A mistyped model or address costs a few requests and a few lines, not one for each of a thousand papers."""
+    review.server.answer = fault
+    review.settings = {"v2_features": {"max_workers": 2, "enable_parallel": parallel, "quota": {}}}
+    review.write(papers=20)
+    code, said = run()
+    assert code == 1
+    assert "stopped after 3 failures that every paper would meet" in said
+    assert len(review.server.requests) < 15
+    review.server.answer = REVIEWERS["honest"]
+    assert run("--resume")[0] == 0
+    assert report_of(review.folder)["totals"]["reviewed"] == 20
