@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote
 
-from literature_review.documents.names import authors_in, split_authors
+from literature_review.documents.names import authors_in, split_authors, without_label
 from literature_review.models import Bibliography, Document
 from literature_review.text.language import language_of
 from literature_review.text.sections import find_headings
@@ -36,7 +36,8 @@ _PUBLISHED = re.compile(
 )
 _DATE = re.compile(
     r"(?:january|february|march|april|may|june|july|august|september|october|november|december)[^\n]{0,20}?"
-    r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)|\((1[89]\d\d|20\d\d)\)",
+    r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)|\((1[89]\d\d|20\d\d)\)"
+    r"|\b(?:year|date)\b\W{0,2}:[^\n]{0,16}?(?<!\d)(1[89]\d\d|20\d\d)(?!\d)",
     re.I,
 )
 _HEAD_CHARACTERS = 1_500
@@ -59,6 +60,7 @@ _NO_TITLE_LINE = re.compile(
 )
 _SENTENCE_END = re.compile(r"[a-z]{3}[.!] [A-Z]")
 
+_BYLINE = re.compile(r"by [A-Z]\S* \S*[A-Z]")
 _MID_PHRASE = frozenset({"of", "the", "a", "an", "and", "in", "for", "on", "to", "with", "by", "from", "or"})
 
 
@@ -147,7 +149,7 @@ def year_on(page: str) -> int | None:
     and brackets are those of the study and of what it cites."""
     page = page[:_FIRST_PAGE_CHARACTERS]
     found = [year for pattern, text in ((_PUBLISHED, page), (_DATE, _head(page))) for year in pattern.findall(text)]
-    years = Counter(int(year if isinstance(year, str) else year[0] or year[1]) for year in found)
+    years = Counter(int(year if isinstance(year, str) else next(filter(None, year))) for year in found)
     return max(years, key=lambda year: (years[year], year)) if years else None
 
 
@@ -168,7 +170,7 @@ def good_title(title: str) -> str:
 def title_in(page: str) -> str:
     """The title on a first page: the first lines that read like one, up to three where they belong together. A
     page that begins with a paragraph names none."""
-    lines = [line.strip(" #*_\t") for line in page.split("\n")]
+    lines = [without_label(line.strip(" #*_\t")) for line in page.split("\n")]
     for at, line in enumerate(lines[:30]):
         if _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
             continue
@@ -194,9 +196,10 @@ def _is_running_head(line: str) -> bool:
 
 
 def _goes_on(line: str, following: str) -> bool:
-    """True where `following` is the rest of a title: it starts small, or the line before ends in mid-phrase."""
+    """True where `following` is the rest of a title: it starts small (and names no authors), or the line before ends
+    in mid-phrase."""
     last = line.rsplit(None, 1)[-1].lower()
-    return following[:1].islower() or last in _MID_PHRASE
+    return (following[:1].islower() and not _BYLINE.match(following)) or last in _MID_PHRASE
 
 
 def _authors(metadata: Mapping[str, str], page: str, title: str) -> tuple[tuple[str, ...], str]:

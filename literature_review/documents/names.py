@@ -30,12 +30,14 @@ _WORD = r"[^\W\d_a-z][\w.'’-]*"
 _NAME = rf"{_WORD}(?:[ -](?:{_WORD}|{_SMALL})){{1,5}}"
 _AUTHOR_LINE = re.compile(rf"^{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*$")
 _CHINESE_LINE = re.compile(r"^[\u4e00-\u9fff]{2,4}(?:[，、,;；\s]+[\u4e00-\u9fff]{2,4})*$")
+_TITLE_LABEL = re.compile(r"^title\W{0,2}:[\s*_]*(?=\w)", re.I)
 _LABEL = re.compile(r"^(?:authors?\s*[:.]|by\b|written by\b)\s*", re.I)
 _DEGREE = re.compile(
     r",\s*(?:M\.?D|Ph\.?D|D\.?Phil|Dr\.?PH|Pharm\.?D|M\.?P\.?H|M\.?Sc|B\.?Sc|M\.?S|M\.?A|M\.?B\.?A|R\.?N|MBBS|MBChB|FRCP|FRCS"
     r"|FACP)\.?(?=\s*(?:[,;]|$|and\b|&))"
 )
 _DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_YEAR_BEHIND = re.compile(r"\s*\((?:19|20)\d\d[a-z]?\)[.\s]*$")
 _AUTHOR_MARKS = re.compile(
     r"(?<=[^\W\d_])[\d†‡§¶#⁰-⁹¹²³]+(?:\s*,\s*[\d†‡§¶#⁰-⁹¹²³]+)*|[*_†‡§¶#⁰-⁹¹²³]|(?<=[\s.])\d+(?:,\d+)*"
 )
@@ -62,6 +64,7 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
     names: tuple[str, ...] = ()
     joined = ""
     for line in lines[after : after + _LINES_BELOW]:
+        line = _YEAR_BEHIND.sub("", line)
         bare = _bare(line)
         if not joined and (not bare or (_NO_NAMES.search(bare) and len(bare) < 60 and not kind_of(bare))):
             continue
@@ -82,13 +85,18 @@ def _bare(line: str) -> str:
     return _LABEL.sub("", re.sub(r" (?=,)|,(?=,)", "", bare)).strip()
 
 
+def without_label(line: str) -> str:
+    """The line without `Title:` before it."""
+    return _TITLE_LABEL.sub("", line)
+
+
 def _line_after(lines: Sequence[str], title: str) -> int:
     """Number of the first line after the title's."""
     wanted = "".join(title.lower().split())
     for at in range(min(len(lines), 30)):
         seen = ""
         for to in range(at, min(at + 6, len(lines))):
-            seen += "".join(lines[to].lower().strip("#*_= \t").split())
+            seen += "".join(without_label(lines[to].strip("#*_= \t")).lower().split())
             if wanted and seen == wanted:
                 return to + 1
             if len(seen) > len(wanted):

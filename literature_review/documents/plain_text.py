@@ -30,7 +30,9 @@ _SAMPLE_BYTES = 64 * 1024
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _BINARY_SHARE = 0.002
 _FRONT_MATTER = r"---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)"
-_FRONT_MATTER_KEYS = {"title": "title", "author": "author", "authors": "author", "date": "date", "doi": "doi"}
+_FRONT_MATTER_KEYS = {
+    "title": "title", "author": "author", "authors": "author", "date": "date", "year": "date", "doi": "doi",
+}  # fmt: skip
 
 
 def read_text(data: bytes, markdown: bool = False) -> Document:
@@ -146,12 +148,18 @@ def _pages(text: str) -> Iterator[Page]:
 
 
 def _front_matter(text: str) -> dict[str, str]:
-    """The few fields of a Markdown file's front matter that are single lines; no YAML is interpreted."""
+    """The few fields of a Markdown file's front matter that are single lines, or a list of lines with dashes; no YAML
+    is interpreted."""
     block = re.match(_FRONT_MATTER, text, re.S)
     fields: dict[str, str] = {}
+    name = None
     for line in block.group(1).split("\n") if block else ():
+        if line.lstrip().startswith("- ") and name:
+            item = line.lstrip()[2:].removeprefix("name:").strip().strip("\"'")
+            fields[name] = f"{fields[name]}; {item}" if fields.get(name) else item
+            continue
         key, colon, value = line.partition(":")
-        name = _FRONT_MATTER_KEYS.get(key.strip().lower())
-        if name and colon and value.strip():
+        name = _FRONT_MATTER_KEYS.get(key.strip().lower()) if colon else None
+        if name and value.strip():
             fields[name] = value.strip().strip("\"'[]")
     return fields

@@ -63,6 +63,23 @@ def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        "Title: Walking and health in old age\nAuthors: Ada Byron; Bea Curie\nYear: 2019\nDOI: 10.1234/abc\n",
+        "# Walking and health in old age\n\n**Authors:** Ada Byron, Bea Curie\n\n**Year:** 2019\n\nDOI: 10.1234/abc",
+        "**Title:** Walking and health in old age\n\n**Authors:** Ada Byron and Bea Curie\n\nDate: 2019 10.1234/abc",
+        "Walking and health in old age\n\nAda Byron, Bea Curie (2019).\n\ndoi: 10.1234/abc\n",
+        "Walking and health in old age\nby Ada Byron, Bea Curie\nPublication year: 2019\nhttps://doi.org/10.1234/abc\n",
+    ],
+)
+def test_a_head_with_labels_tells_all(head: str) -> None:
+    found = identify_document(document(f"{head}\nAbstract\n\nWe walked in 1999. Year: 1998.\n"))
+    assert found.title == "Walking and health in old age"
+    assert found.authors == ("Ada Byron", "Bea Curie")
+    assert (found.year, found.doi) == (2019, "10.1234/abc")
+
+
+@pytest.mark.parametrize(
     "author",
     [
         "Administrator", "Windows User", "Preferred Customer", "Adobe InDesign CS5", "PScript5.dll Version 5.2",

@@ -99,6 +99,12 @@ def test_form_feeds_part_pages_and_stay_in_the_text() -> None:
     assert document.page_at(document.text.index("three")) == 2
 
 
+def test_front_matter_may_list_its_authors_and_give_a_year_alone() -> None:
+    source = "---\nauthors:\n  - Ada Byron\n  - name: Bo Li\nyear: 2021\ntags:\n  - x\n---\n# Results\nSome words.\n"
+    metadata = read_text(source.encode(), markdown=True).metadata
+    assert (metadata["author"], metadata["date"]) == ("Ada Byron; Bo Li", "2021")
+
+
 def test_front_matter_of_markdown_gives_its_fields_and_stays_text() -> None:
     source = '---\ntitle: "A trial"\nauthors: [Ada Byron, Bo Li]\ndate: 2021-05-01\nevil: !!python\n---\n# Results\nx\n'
     document = read_text(source.encode(), markdown=True)
