@@ -3,8 +3,9 @@
     python benchmarks/quotes.py [--data FOLDER] [--papers FOLDER] [--sentences 2500]
 
 Sentences of real papers and contracts are set anew (broken at other places, with ligatures, typographic marks, over a
-page break): all must be found, at their place. And they are changed (a number, a sign, a negation, a comparison, a
-word, two sentences spliced): none may be found. Sentences of PDFs, as their pages break them (columns, hyphens, page
+page break): all must be found, at their place. And they are changed (a number, a unit, a range, a sign, a negation, a
+comparison, a word, one letter of it, an item of a list left out, two sentences spliced): none may be found.
+Sentences of PDFs, as their pages break them (columns, hyphens, page
 breaks), are quoted on one line with broken words joined: all must be found, and one over a page break on both pages.
 Prints one table; exit code 1 where the quote check is wrong once.
 
@@ -21,9 +22,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from quote_changes import CHANGED, FAITHFUL
 
 from literature_review.documents import read_document
 from literature_review.errors import UnreadablePaperError
@@ -35,7 +39,6 @@ DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 PAPERS = DATA.parent / "papers"
 AROUND = 1_500  # characters of the text on each side of a sentence that is set anew
 
-Mutation = Callable[[str, random.Random], str]
 
 
 def texts(folder: Path) -> list[str]:
@@ -54,116 +57,6 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """Whole sentences on one line, 40 to 400 characters long."""
     found = re.finditer(r"(?:(?<=[.;] )|(?<=\n))[A-Z(][^.!?\n]{30,380}(?:\.\d[^.!?\n]{0,100}){0,4}[.!?](?=\s)", text)
     return [match.span() for match in found if not refusal_of_length(match.group())]
-
-
-# Faithful: the same words, set in another way.
-
-
-def broken_lines(words: str, rng: random.Random) -> str:
-    return re.sub(" ", lambda _: rng.choice((" ", "\n", " \n", "\r\n", "\u00a0", "  ")), words)
-
-
-def hyphenated(words: str, rng: random.Random) -> str:
-    return re.sub(
-        r"(?<=[a-z]{3})(?=[a-z]{3})", lambda _: rng.choice(("",) * 4 + ("-\n", "\u00ad", "\u00ad\n", "\u2010\n")), words
-    )
-
-
-def ligatures(words: str, rng: random.Random) -> str:
-    for plain, ligature in (("ffi", "\ufb03"), ("ffl", "\ufb04"), ("ff", "\ufb00"), ("fi", "\ufb01"), ("fl", "\ufb02")):
-        words = words.replace(plain, ligature)
-    return words
-
-
-def typographic(words: str, rng: random.Random) -> str:
-    words = re.sub(r'"([^"]*)"', "\u201c\\1\u201d", words).replace("'", "\u2019")
-    words = re.sub(r"(?<=\d)-(?=\d)", "\u2013", words)
-    return re.sub(r"(?<=[\s(=])-(?=\d)", "\u2212", words)
-
-
-def over_a_page(words: str, rng: random.Random) -> str:
-    places = [match.start() for match in re.finditer(" ", words)]
-    at = rng.choice(places)
-    return words[:at] + rng.choice(("\f", "\n\f", "\n\n\f\n")) + words[at + 1 :]
-
-
-def decomposed(words: str, rng: random.Random) -> str:
-    import unicodedata
-
-    return unicodedata.normalize("NFD", words).replace("<", " < ").replace("=", " = ")
-
-
-# Changed: other words, numbers or signs.
-
-
-def other_number(words: str, rng: random.Random) -> str:
-    return _one(r"\d", words, rng, lambda digit: str((int(digit) + rng.randint(1, 9)) % 10))
-
-
-def moved_point(words: str, rng: random.Random) -> str:
-    return _one(r"\d\.\d", words, rng, lambda number: number.replace(".", rng.choice(("", ",", "\u00b7"))))
-
-
-def lost_sign(words: str, rng: random.Random) -> str:
-    return _one(r"(?<=[\s(=])[-\u2212\u2013](?=\d)", words, rng, lambda sign: "")
-
-
-def new_sign(words: str, rng: random.Random) -> str:
-    return _one(r"(?<=[\s(=])(?=\d)", words, rng, lambda _: "-")
-
-
-def negated(words: str, rng: random.Random) -> str:
-    if re.search(r"\b(?:[Nn]o|not) ", words):
-        return _one(r"\b(?:[Nn]o|not) ", words, rng, lambda _: "")
-    return _one(r"\b(?:was|were|is|are|will|shall|may|have|had) ", words, rng, lambda verb: verb + "not ")
-
-
-def other_comparison(words: str, rng: random.Random) -> str:
-    others = {"<": ">", ">": "\u2265", "=": "<", "\u2264": "<", "\u2265": ">", "\u00b1": "+"}
-    return _one(r"[<>=\u2264\u2265\u00b1]", words, rng, lambda sign: others[sign])
-
-
-def other_word(words: str, rng: random.Random) -> str:
-    return _one(r"(?<![^\W\d_])[a-z]{4,}(?![^\W\d_])", words, rng, lambda word: "other" if word != "other" else "same")
-
-
-def words_swapped(words: str, rng: random.Random) -> str:
-    return _one(r"\b[a-z]{3,} [a-z]{3,}\b", words, rng, lambda pair: " ".join(pair.split()[::-1]))
-
-
-def other_case(words: str, rng: random.Random) -> str:
-    return _one(r"\b[a-z]{4,}\b", words, rng, str.upper)
-
-
-def exponent_lost(words: str, rng: random.Random) -> str:
-    return _one(r"(?<=\d)[\u00b2\u00b3\u2074-\u2079]|(?<=\d) (?=\d)", words, rng, lambda _: "7")
-
-
-def cut_short(words: str, rng: random.Random) -> str:
-    return words[2:] if words[:4].isalpha() else ""
-
-
-FAITHFUL: dict[str, Mutation] = {
-    function.__name__.replace("_", " "): function
-    for function in (broken_lines, hyphenated, ligatures, typographic, over_a_page, decomposed)
-}
-CHANGED: dict[str, Mutation] = {
-    function.__name__.replace("_", " "): function
-    for function in (
-        other_number, moved_point, lost_sign, new_sign, negated, other_comparison, other_word, words_swapped,
-        other_case, exponent_lost, cut_short,
-    )
-}  # fmt: skip
-
-
-def _one(pattern: str, words: str, rng: random.Random, change: Callable[[str], str]) -> str:
-    """`words` with one match of `pattern` changed; empty where there is none or nothing changes."""
-    found = list(re.finditer(pattern, words))
-    if not found:
-        return ""
-    match = rng.choice(found)
-    changed = words[: match.start()] + change(match.group()) + words[match.end() :]
-    return changed if changed != words else ""
 
 
 def spliced(text: str, spans: Sequence[tuple[int, int]], at: int) -> str:
@@ -224,11 +117,10 @@ def pdfs(folder: Path) -> Iterator[Document]:
 
 def typeset(document: Document) -> dict[str, list[int]]:
     """Kind -> [quotes, wrong] for the sentences of a PDF, each quoted on one line."""
-    index, seen = QuoteIndex(document.text), {"as typeset": [0, 0], "as typeset, over a page": [0, 0]}
-    for start, end in split_sentences(document.text):
-        words = document.text[start:end]
-        quote = " ".join(re.sub(r"(?<=[^\W\d_])-\s*\n\s*(?=[a-z])", "", words).split())
-        whole = words[0].isupper() and words[-1] in ".!?"
+    index, seen = QuoteIndex(document.text, document.shown), {"as typeset": [0, 0], "as typeset, over a page": [0, 0]}
+    on_pages = ((start, end, on_one_line(document.text[start:end])) for start, end in split_sentences(document.text))
+    for start, end, quote in chain(on_pages, over_pages(document)):
+        whole = quote[0].isupper() and quote[-1] in ".!?"
         if not whole or not 40 <= len(quote) <= 400 or refusal_of_length(quote):
             continue
         pages = document.page_at(start), document.page_at(end - 1)
@@ -238,6 +130,26 @@ def typeset(document: Document) -> dict[str, list[int]]:
         row[0] += 1
         row[1] += not right
     return seen
+
+
+def on_one_line(words: str) -> str:
+    return " ".join(re.sub(r"(?<=[^\W\d_])-\s*\n\s*(?=[a-z])", "", words).split())
+
+
+def over_pages(document: Document) -> Iterator[tuple[int, int, str]]:
+    """Start, end and words of the sentences that go on over a page's end, with no more than running heads between: the
+    words are without these."""
+    text, spans = document.text, list(split_sentences(document.text))
+    flat = on_one_line(text)
+    for page, following in pairwise(document.pages):
+        last = [span for span in spans if page.start <= span[0] < page.end and span[1] - span[0] > 12][-1:]
+        ended = [span for span in spans if following.start <= span[0] < following.end and text[span[0]].islower()][:1]
+        for (start, end), (begin, close) in zip(last, ended, strict=False):
+            between, is_label = text[end:begin].strip(), text.startswith(("Fig", "Table", "–", "-"), start)
+            words = on_one_line(f"{text[start:end]} {text[begin:close]}")
+            goes_on = text[end - 1] not in ".!?:;" and 0 < len(between) < 150 and not is_label
+            if goes_on and words not in flat:  # elsewhere it may stand whole
+                yield start, close, words
 
 
 def measure(folder: Path, papers: Path, wanted: int) -> bool:

@@ -21,6 +21,7 @@ from literature_review.text.hidden import blank_out
 from literature_review.text.near_quotes import NEAR, find_near
 from literature_review.text.quote_indexes import index_of
 from literature_review.text.quotes import QuoteMatch, quotes_equal, readable
+from literature_review.text.running_heads import joined_over_heads
 
 LONGEST_REASON = 500
 _SHOWN_OF_REFUSED = 300  # characters
@@ -97,7 +98,7 @@ class QuoteDesk:
         return key, {
             "paper": self.paper,
             "sub_requirement": proposal.sub_requirement,
-            "quote": readable(self.document.shown, start, end),
+            "quote": readable(self._reads(proposal.quote, found), start, end),
             "page": self.document.page_at(start),
             "section": self.document.section_at(start),
             "start": start,
@@ -105,6 +106,12 @@ class QuoteDesk:
             "score": unit(proposal.score),
             "reason": one_line(proposal.reason) if found.exact else with_near_note(proposal.reason),
         }
+
+    def _reads(self, quote: str, found: _Found) -> str:
+        """The text as the quote reads it: as it is shown, or where it passes over a running head, without that."""
+        texts = self.document.text, self.document.shown
+        as_it_stands = not found.exact or any(quotes_equal(text[slice(*found.place)], quote) for text in texts)
+        return self.document.shown if as_it_stands else joined_over_heads(self.document.shown)
 
     def _found(self, proposal: Proposal) -> _Found | None:
         """Where the proposal's quote stands, or None once the refusal is written down."""
@@ -136,12 +143,19 @@ def fault_of(claim: Claim, document: Document, wanted: Collection[str]) -> str:
     if claim.sub_requirement not in wanted:
         return f"the protocol has no sub-requirement {claim.sub_requirement!r}"
     inside = 0 <= claim.start < claim.end <= len(document.text)
-    forms = (document.text[claim.start : claim.end], document.shown[claim.start : claim.end])
-    if not inside or not any(quotes_equal(form, claim.quote) for form in forms):
+    if not inside or not _stands(claim, document):
         return "the quote does not stand in the paper at its place, word for word"
     if document.is_hidden(claim.start, claim.end):
         return "the quote stands in text that a reader of the page cannot see"
     return ""
+
+
+def _stands(claim: Claim, document: Document) -> bool:
+    """Whether the quote is what stands at its place, in one of the forms in which that can be read."""
+    place = slice(claim.start, claim.end)
+    return any(quotes_equal(text[place], claim.quote) for text in (document.text, document.shown)) or quotes_equal(
+        joined_over_heads(document.shown)[place], claim.quote
+    )
 
 
 def with_near_note(reason: str) -> str:

@@ -7,7 +7,8 @@
 One function for every back end. What is folded: white space, hyphens inside words (at a line's end or not),
 soft hyphens, ligatures, composed and compatibility forms, the shapes of quotation marks and dashes. What is
 never folded: case, digits and the marks inside numbers, a minus sign against none, comparisons, exponents
-(10⁵ is not 105, and the same as 10^5), fractions, words. A quote begins and ends at whole words and whole numbers,
+(10⁵ is not 105, and the same as 10^5), fractions, words. Running heads between two pages are passed over where a
+sentence goes on behind them. A quote begins and ends at whole words and whole numbers,
 and not just behind a negation, sign or comparison that governs it: leaving those out changes what it says.
 """
 
@@ -20,6 +21,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
+
+from literature_review.text.running_heads import joined_over_heads
 
 SHORTEST_QUOTE = 15
 """Letters and digits that a quote must have at least; a Chinese or Japanese character counts as two."""
@@ -227,12 +230,21 @@ class QuoteIndex:
             return None
         match = self._find(quote, hint)
         if match is None and self._shown and _RAISED.search(quote):
-            return self._index_of_shown._find(quote, hint)
+            match = self._index_of_shown._find(quote, hint)
+        if match is None and self._index_of_joined is not None:
+            match = self._index_of_joined._find(quote, hint)
         return match
 
     @cached_property
     def _index_of_shown(self) -> QuoteIndex:
         return QuoteIndex(self._shown)
+
+    @cached_property
+    def _index_of_joined(self) -> QuoteIndex | None:
+        """Of the text as it reads where pages turn; None where it reads as it stands."""
+        text = self._shown or self.text
+        joined = joined_over_heads(text)
+        return QuoteIndex(joined) if joined != text else None
 
     def _find(self, quote: str, hint: int | None) -> QuoteMatch | None:
         wanted = folded(quote)

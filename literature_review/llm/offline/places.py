@@ -12,7 +12,9 @@ from itertools import accumulate
 from math import log
 from typing import NamedTuple
 
-from .sections import HEADING, NEVER_EVIDENCE, RUNNING, Part, mark_excluded, parts_of, without_running_heads
+from literature_review.text.running_heads import without_running_heads
+
+from .sections import HEADING, NEVER_EVIDENCE, RUNNING, Part, mark_excluded, parts_of
 from .sentences import Span, split_sentences
 from .signs import BINDING, COMPARED, FOUND, HEDGED, PLANNED, SIGNIFICANT
 from .tokens import stem_set, stems

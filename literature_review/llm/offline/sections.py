@@ -67,7 +67,6 @@ _WORDY_KIND = (
     ("limitation", DISCUSSION), ("conclusion", CONCLUSION), ("result", RESULTS), ("findings", RESULTS),
     ("statistic", METHODS), ("methods", METHODS), ("procedure", METHODS), ("introduction", INTRODUCTION),
 )  # fmt: skip
-_PAGE_MARKS = "0123456789 .,:;|/()[]\t\u2013\u2014-"
 _LONGEST_HEADING = 90
 _CITED_WORK = (
     re.compile(r"[;,:](?<=(?:19|20)\d\d[;,:])\s?\d{1,4}\s?(?:\(|:|,\s?\d)"),
@@ -226,25 +225,6 @@ def parts_of(text: str, spans: Sequence[Span]) -> list[Part]:
             current = _inline_part(text, start, current)
         out.append(current)
     return out
-
-
-def without_running_heads(text: str) -> str:
-    """`text` with line breaks in place of lines that come back all over it, page numbers aside; all offsets stay.
-
-    Such a line ends no statement, and the sentence before it none of its own: it would run on over the page.
-    """
-    seen: dict[str, list[int]] = {}
-    start = 0
-    lines = text.split("\n")
-    for line in lines:
-        if 12 <= len(line) <= 120 and line[-1] not in ".;!?":
-            seen.setdefault(line.strip(_PAGE_MARKS), []).append(start)
-        start += len(line) + 1
-    spread = 0.4 * len(text)
-    heads = {line for line, at in seen.items() if len(at) >= 3 and len(line) > 8 and at[-1] - at[0] > spread}
-    if not heads:
-        return text
-    return "\n".join("\n" * len(line) if line.strip(_PAGE_MARKS) in heads else line for line in lines)
 
 
 def _is_title(text: str, start: int, end: int) -> bool:
