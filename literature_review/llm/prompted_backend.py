@@ -5,7 +5,8 @@
     reconsider    batches of rejected claims with more of their context -> better quotes
     each question -> calls.ask: answer store, budget, ledger, quota, retry, validation
 
-The questions follow from the paper's text, the protocol and the settings alone, in one order, so that a run that was
+Questions that do not depend on each other are asked together where papers run concurrently (asked_together.py). All
+follow from the paper's text, the protocol and the settings alone, in one order, so that a run that was
 cut off finds every answer that it has paid for.
 """
 
@@ -14,11 +15,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from literature_review.llm.answers import PaperFindings, QuoteFinder, one_each, verdict_of, weighted
+from literature_review.llm.asked_together import ask_together
 from literature_review.llm.chat import ChatModel, ModelQuestion
-from literature_review.llm.excerpts import excerpts_of, visible_text
+from literature_review.llm.excerpts import Excerpt, excerpts_of, visible_text
 from literature_review.llm.forecast import Price, forecast
 from literature_review.llm.prompts import VERSIONS, load_prompt
 from literature_review.llm.question_limits import Limits, batches
@@ -80,6 +83,7 @@ class PromptedBackend:
     ) -> None:
         self._calls, self._chat, self._settings, self._price, self._paper = calls, model, settings, price, paper
         self._limits = Limits.from_settings(settings)
+        self._at_once = _questions_at_once(settings)
         self.name, self.model = model.name, model.model
 
     def fingerprint(self) -> str:
@@ -96,11 +100,15 @@ class PromptedBackend:
         """Ask about every excerpt; nothing is asked of a paper that shows no text. Raises what `calls.ask` raises."""
         deadline.check("finding claims")
         found = PaperFindings(QuoteFinder(document), self._limits)
-        asked_together = list(self._batches(wanted, self._limits.asked_at_once))
-        for excerpt in excerpts_of(document, self._limits.input_tokens) if asked_together else ():
-            for asked in asked_together:
-                question = claims_question(excerpt, asked, self._limits)
-                found.add(excerpt, asked, self._ask(question, "journal_reviewer", deadline))
+        together = list(self._batches(wanted, self._limits.asked_at_once))
+        excerpts = excerpts_of(document, self._limits.input_tokens) if together else []
+        asked = [(excerpt, batch) for excerpt in excerpts for batch in together]
+
+        def ask(excerpt: Excerpt, batch: Sequence[SubRequirement]) -> Any:
+            return self._ask(claims_question(excerpt, batch, self._limits), "journal_reviewer", deadline)
+
+        for (excerpt, batch), answer in zip(asked, self._each(ask, asked, deadline), strict=True):
+            found.add(excerpt, batch, answer)
         return found.findings(wanted)
 
     def judge(
@@ -131,10 +139,14 @@ class PromptedBackend:
         finder = QuoteFinder(document)
         entries = [(claim, claim_to_appeal(document, claim, finder.text)) for claim in rejected]
         proposals = []
-        for batch in self._claim_batches(entries, self._limits.appealed_at_once):
+
+        def ask(batch: Sequence[tuple[Claim, Row]]) -> Any:
             data, asked = self._data(document, batch, wanted, finder.text)
             question = appeals_question(data, len(batch), asked, self._limits)
-            answer = self._ask(question, "dra", deadline, one_each("appeals", len(batch)))
+            return self._ask(question, "dra", deadline, one_each("appeals", len(batch)))
+
+        together = self._claim_batches(entries, self._limits.appealed_at_once)
+        for batch, answer in zip(together, self._each(ask, [(batch,) for batch in together], deadline), strict=True):
             for (claim, _), row in zip(batch, in_order(answer["appeals"]), strict=True):
                 if row["outcome"] == "better_quote" and row["quote"].strip():
                     proposals.append(_appeal(claim, row, finder))
@@ -159,6 +171,10 @@ class PromptedBackend:
     ) -> Any:
         deadline.check(stage)
         return self._calls.ask(question, stage, self._paper, deadline, check)
+
+    def _each(self, ask: Callable[..., Any], asked: Sequence[tuple[Any, ...]], deadline: Deadline) -> list[Any]:
+        """The answers to questions that do not depend on each other, in their order."""
+        return ask_together([partial(ask, *each) for each in asked], self._at_once, deadline)
 
     def _batches(self, wanted: Sequence[SubRequirement], most: int) -> list[list[SubRequirement]]:
         room = self._limits.input_tokens // 2  # beside the excerpt
@@ -191,16 +207,26 @@ class PromptedBackend:
         text = visible_text(document)
         entries = [(claim, claim_to_judge(document, claim, text)) for claim in claims]
         votes: list[tuple[Claim, Row]] = []
-        for batch in self._claim_batches(entries, self._limits.judged_at_once):
+
+        def ask(batch: Sequence[tuple[Claim, Row]]) -> Any:
             data, asked = self._data(document, batch, wanted, text)
             question = verdicts_question(data, len(batch), asked, number, self._limits)
-            answer = self._ask(question, "judge", deadline, one_each("verdicts", len(batch)))
+            return self._ask(question, "judge", deadline, one_each("verdicts", len(batch)))
+
+        together = self._claim_batches(entries, self._limits.judged_at_once)
+        for batch, answer in zip(together, self._each(ask, [(batch,) for batch in together], deadline), strict=True):
             judged = [claim for claim, _ in batch]
             votes += zip(judged, in_order(answer["verdicts"]), strict=True)
         return votes
 
     def _is_borderline(self, vote: Row) -> bool:
         return abs(weighted(vote, self._limits.weights) - 0.5) <= self._limits.borderline + 1e-9
+
+
+def _questions_at_once(settings: Mapping[str, Any]) -> int:
+    """As many as calls may be under way: `max_workers` where papers run concurrently, else one after the other."""
+    features = settings.get("v2_features", {})
+    return int(features["max_workers"]) if features.get("enable_parallel") else 1
 
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
