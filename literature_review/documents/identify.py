@@ -40,6 +40,11 @@ _DATE = re.compile(
     r"|\b(?:year|date)\b\W{0,2}:[^\n]{0,16}?(?<!\d)(1[89]\d\d|20\d\d)(?!\d)",
     re.I,
 )
+_YEAR = r"((?:1[89]|20)\d\d)"
+# A year that stands alone or ends a line, a date, an issue of a journal (2020;12): told of the head of a page alone.
+_YEAR_OF_HEAD = re.compile(
+    rf"^\W*{_YEAR}\W*$|(?<!\d){_YEAR}-\d\d(?:-\d\d)?(?!\d)|(?<!\d){_YEAR}\s?;\s?\d|[^\W\d][,.]\s{_YEAR}\W*$", re.M
+)
 _HEAD_CHARACTERS = 1_500
 _LONGEST_TITLE = 400
 _CHINESE = re.compile("[^\n]{0,40}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{5}")
@@ -79,15 +84,16 @@ def identify_front(document: Document) -> Bibliography:
     metadata = document.metadata
     page = document.text[: min(document.pages[0].end if document.pages else 10**9, _FIRST_PAGE_CHARACTERS)]
     page = page if page.strip() else document.text[:_FIRST_PAGE_CHARACTERS]
+    title, source_of_title = _title(metadata, page)
     found = {
-        "title": _first((good_title(metadata.get("title", "")), FILE), (title_in(page), FIRST_PAGE)),
+        "title": (title, source_of_title),
         "doi": _first((find_doi(metadata.get("doi", "")), FILE), (_own_doi(page), FIRST_PAGE)),
-        "year": _first(*_years(metadata, page)),
+        "year": _first(*_years(metadata, page, title)),
     }
-    authors, source = _authors(metadata, page, str(found["title"][0] or ""))
+    authors, source = _authors(metadata, page, title)
     sources = {name: where for name, (value, where) in found.items() if value}
     return Bibliography(
-        title=str(found["title"][0] or ""),
+        title=title,
         authors=authors,
         year=int(found["year"][0]) if found["year"][0] else None,
         doi=str(found["doi"][0] or ""),
@@ -95,15 +101,20 @@ def identify_front(document: Document) -> Bibliography:
     )
 
 
+def _title(metadata: Mapping[str, str], page: str) -> tuple[str, str]:
+    given = good_title(metadata.get("title", ""))
+    return (given, FILE) if given else (title_in(page), FIRST_PAGE)
+
+
 def _first(*offers: tuple[str | int | None, str]) -> tuple[str | int | None, str]:
     return next((offer for offer in offers if offer[0]), (None, ""))
 
 
-def _years(metadata: Mapping[str, str], page: str) -> list[tuple[str | int | None, str]]:
+def _years(metadata: Mapping[str, str], page: str, title: str) -> list[tuple[str | int | None, str]]:
     """Front matter first; a PDF's date of creation last, for it may be that of a later copy."""
     return [
         (year_in(metadata.get("date", "")), FILE),
-        (year_on(page), FIRST_PAGE),
+        (year_on(page, title), FIRST_PAGE),
         (year_in(metadata.get("year", "")), FILE),
     ]
 
@@ -143,12 +154,17 @@ def year_in(text: str) -> int | None:
     return year if _YEARS[0] <= year <= _YEARS[1] else None
 
 
-def year_on(page: str) -> int | None:
+def year_on(page: str, title: str = "") -> int | None:
     """The year of publication that the first page names: the commonest near a word such as "published" or a
     copyright sign, or in a date or brackets above the abstract; the later where two are as common. Below it, dates
-    and brackets are those of the study and of what it cites."""
+    and brackets are those of the study and of what it cites. Where there is none, a year that stands alone above the
+    abstract, outside of the title."""
     page = page[:_FIRST_PAGE_CHARACTERS]
+    found: list[str | tuple[str, ...]]
     found = [year for pattern, text in ((_PUBLISHED, page), (_DATE, _head(page))) for year in pattern.findall(text)]
+    if not found:
+        head = "\n".join(line for line in _head(page).split("\n") if not title or line.strip(" #*_\t") not in title)
+        found = list(_YEAR_OF_HEAD.findall(head))
     years = Counter(int(year if isinstance(year, str) else next(filter(None, year))) for year in found)
     return max(years, key=lambda year: (years[year], year)) if years else None
 

@@ -29,6 +29,8 @@ _SMALL = "de|da|do|dos|del|della|di|du|van|von|zu|zur|der|den|ter|ten|la|le|bin|
 _WORD = r"[^\W\d_a-z][\w.'’-]*"
 _NAME = rf"{_WORD}(?:[ -](?:{_WORD}|{_SMALL})){{1,5}}"
 _AUTHOR_LINE = re.compile(rf"^{_NAME}(?:\s*(?:,|;|·|&|\band\b)\s*(?:and |& )?{_NAME})*$")
+_SURNAME_FIRST = rf"(?:(?:{_SMALL}) ){{0,2}}{_WORD}(?:[ -]{_WORD}){{0,2}}, {_WORD}(?:[ -]{_WORD}){{0,2}}"
+_SURNAMES_FIRST_LINE = re.compile(rf"^{_SURNAME_FIRST}(?:; {_SURNAME_FIRST})+$")
 _CHINESE_LINE = re.compile(r"^[\u4e00-\u9fff]{2,4}(?:[，、,;；\s]+[\u4e00-\u9fff]{2,4})*$")
 _TITLE_LABEL = re.compile(r"^title\W{0,2}:[\s*_]*(?=\w)", re.I)
 _LABEL = re.compile(r"^(?:authors?\s*[:.]|by\b|written by\b)\s*", re.I)
@@ -37,7 +39,7 @@ _DEGREE = re.compile(
     r"|FACP)\.?(?=\s*(?:[,;]|$|and\b|&))"
 )
 _DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_YEAR_BEHIND = re.compile(r"\s*\((?:19|20)\d\d[a-z]?\)[.\s]*$")
+_YEAR_BEHIND = re.compile(r"(?:\s*\((?:19|20)\d\d[a-z]?\)|,\s*(?:19|20)\d\d)[.\s]*$")
 _AUTHOR_MARKS = re.compile(
     r"(?<=[^\W\d_])[\d†‡§¶#⁰-⁹¹²³]+(?:\s*,\s*[\d†‡§¶#⁰-⁹¹²³]+)*|[*_†‡§¶#⁰-⁹¹²³]|(?<=[\s.])\d+(?:,\d+)*"
 )
@@ -73,7 +75,7 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
             break
         if _CHINESE_LINE.match(joined):
             return tuple(re.split(r"[，、,;；\s]+", joined))[:MOST_AUTHORS]
-        if not _AUTHOR_LINE.match(joined.strip(" ·,;&")):
+        if not (_AUTHOR_LINE.match(joined.strip(" ·,;&")) or _SURNAMES_FIRST_LINE.match(joined)):
             break
         names = split_authors(joined)
     return tuple(name for name in names if " " in name)

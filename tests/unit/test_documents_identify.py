@@ -63,6 +63,28 @@ def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "Ada Byron, Bea Curie\n2020",
+        "Ada Byron and Bea Curie\n\nJournal of Walking 2020; 12: 1-9",
+        "Ada Byron, Bea Curie\n\nJournal of Walking, 2020",
+        "Ada Byron, Bea Curie\n\n2020-05-01",
+        "Ada Byron, Bea Curie, 2020",
+    ],
+)
+def test_a_year_that_stands_alone_above_the_abstract_is_the_paper_s(said: str) -> None:
+    text = f"Deaths from asthma, 2011\n\n{said}\n\nAbstract\n\nIt was measured on 2015-03-01; 2014; 3 times in 2016.\n"
+    found = identify_document(document(text))
+    assert (found.authors, found.year) == (("Ada Byron", "Bea Curie"), 2020)
+    assert identify_document(document(text.replace(said, "Ada Byron"))).year is None
+
+
+def test_authors_with_their_surnames_first_are_told() -> None:
+    text = "Walking and health in old age\n\nByron, Ada; van Dam, Cato M.; Li, Bo\n\nAbstract\n\nWe walked.\n"
+    assert identify_document(document(text)).authors == ("Byron, Ada", "van Dam, Cato M", "Li, Bo")
+
+
+@pytest.mark.parametrize(
     "head",
     [
         "Title: Walking and health in old age\nAuthors: Ada Byron; Bea Curie\nYear: 2019\nDOI: 10.1234/abc\n",
