@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from literature_review.documents.names import authors_in, split_authors, without_label
 from literature_review.models import Bibliography, Document
 from literature_review.text.language import language_of
-from literature_review.text.sections import find_headings
+from literature_review.text.sections import find_headings, kind_of
 
 FILE = "file metadata"
 FIRST_PAGE = "first page"
@@ -186,11 +186,14 @@ def good_title(title: str) -> str:
 def title_in(page: str) -> str:
     """The title on a first page: the first lines that read like one, up to three where they belong together. A
     page that begins with a paragraph names none."""
-    lines = [without_label(line.strip(" #*_\t")) for line in page.split("\n")]
+    given = page.split("\n")
+    lines = [without_label(line.strip(" #*_\t")) for line in given]
     for at, line in enumerate(lines[:30]):
         if _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
             continue
-        if not _CHINESE.match(line) and (len(line) < 15 or " " not in line):
+        is_named = given[at].startswith("# ") or line != given[at].strip(" #*_\t")  # as a title, by its writer
+        shortest = 5 if is_named and not kind_of(line) else 15
+        if not _CHINESE.match(line) and (len(line) < shortest or " " not in line):
             continue
         if sum(char.isalpha() for char in line) < 0.6 * len(line) or _is_running_head(line):
             continue

@@ -79,6 +79,13 @@ def test_a_year_that_stands_alone_above_the_abstract_is_the_paper_s(said: str) -
     assert identify_document(document(text.replace(said, "Ada Byron"))).year is None
 
 
+@pytest.mark.parametrize("head", ["# Tea and sleep", "Title: Tea and sleep", "**Title:** Tea and sleep"])
+def test_what_is_named_as_the_title_may_be_short(head: str) -> None:
+    found = identify_document(document(f"{head}\n\nAda Byron, Bo Li\n\n# Results\n\nWe slept.\n"))
+    assert (found.title, found.authors) == ("Tea and sleep", ("Ada Byron", "Bo Li"))
+    assert identify_document(document("# Study design\n\nWe slept in two groups.\n")).title == ""
+
+
 def test_authors_with_their_surnames_first_are_told() -> None:
     text = "Walking and health in old age\n\nByron, Ada; van Dam, Cato M.; Li, Bo\n\nAbstract\n\nWe walked.\n"
     assert identify_document(document(text)).authors == ("Byron, Ada", "van Dam, Cato M", "Li, Bo")
