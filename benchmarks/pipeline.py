@@ -104,8 +104,9 @@ class Bench:
         alone: float = calls * self.latency / self.workers
         return max(alone, calls / rate if rate else 0.0)
 
-    def tell(self, case: Case, server: ModelServer, outcome: Outcome) -> None:
-        """What the run did, by the server's count, the ledger and the report."""
+    def tell(self, case: Case, server: ModelServer, outcome: Outcome, was_down: bool = False) -> None:
+        """What the run did, by the server's count, the ledger and the report. `was_down`: calls whose connection broke
+        may never have been read by the server."""
         if not (case.output / "gap_analysis_report.json").exists():
             sys.exit(f"no report: exit code {outcome.code}\n{outcome.text}")
         ledger, sent = Ledger.read(case), Counter(each.status for each in server.requests)
@@ -113,7 +114,8 @@ class Bench:
         print(f"  server: {len(server.requests)} calls, by status {dict(sorted(sent.items()))} (0: dropped); "
               f"ledger: ended {ledger.ended}, begun {ledger.begun}, unreached {ledger.unreached}, "
               f"answered {ledger.answered}, {ledger.usd:.4f} USD")  # fmt: skip
-        print(f"  ended <= server <= begun: {ledger.ended <= len(server.requests) <= ledger.begun}; "
+        ended, but = (ledger.ended - ledger.broken, " but for the broken") if was_down else (ledger.ended, "")
+        print(f"  ended{but} <= server <= begun: {ended <= len(server.requests) <= ledger.begun}; "
               f"answers paid twice: {paid_twice(server)}; "
               f"files with the key: {files_with_key(case) or 'none'}")  # fmt: skip
 
@@ -225,7 +227,7 @@ def outage(bench: Bench) -> None:
             outcome = run(case, PARALLEL, "--resume")
         ledger = Ledger.read(case)
         print(f"outage of {bench.options.outage:g} s in the middle: resumed by hand {resumes} times")
-        bench.tell(case, server, outcome)
+        bench.tell(case, server, outcome, was_down=True)
         print(f"  attempts {ledger.begun + ledger.unreached} for {ledger.answered} answers "
               f"({(ledger.begun + ledger.unreached) / max(ledger.answered, 1):.2f}x); errors: {dict(ledger.errors)}")
 

@@ -148,10 +148,12 @@ def children_cpu() -> float:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Counts of answers.db; calls that reached no server are left out of `begun` and `ended`."""
+    """Counts of answers.db; calls that reached no server are left out of `begun` and `ended`. `broken`: of those ended,
+    the ones whose connection broke, so that nobody knows whether the server had read them."""
 
     begun: int = 0
     ended: int = 0
+    broken: int = 0
     unreached: int = 0
     answered: int = 0
     usd: float = 0.0
@@ -170,6 +172,7 @@ class Ledger:
         return cls(
             begun=sum(row[2] for row in reached),
             ended=sum(row[2] for row in reached if row[0] is not None),
+            broken=sum(row[2] for row in reached if row[0] == "broken"),
             unreached=sum(row[2] for row in rows if row[0] == "unreached"),
             answered=sum(row[2] for row in rows if row[0] == "answered"),
             usd=sum(row[3] for row in rows),
