@@ -74,7 +74,7 @@ class Document:
     """A paper's text with its pages, sections and offsets. Pages and sections are in order of `start`.
 
     `metadata` holds texts: title, author, year, doi ... as far as the file names them, and `reader`.
-    `raised`: start and end of runs of digits that are set as an exponent, which `text` has as plain digits.
+    `raised`: start and end of runs of digits that are set as an exponent of 10, which `text` has as plain digits.
     """
 
     text: str

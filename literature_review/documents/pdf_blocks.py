@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
-from operator import itemgetter
 from statistics import median
 from typing import NamedTuple
 
@@ -35,15 +35,18 @@ _WIDER_LEADING = 1.5  # times the page's usual distance of lines
 _FURTHER_RIGHT = 5.0  # sizes of letters, at least, between the beginnings of lines of two columns
 _LOOKED_AT = range(1, 41, 8)  # letters from a line's end where sizes differ: an exponent is no other block
 _LEAST_LINES = 5  # of a column that is put before another
+_MOST_BLOCKS = 2_000  # of a page whose columns are looked at
 _AS_WIDE = 1.5  # times, at most, of two columns
 _LINE = re.compile(r"\S(?:[^\n]*\S)?")
-_NUMBER = re.compile("[0-9][0-9\u2212\u2013,-]*[0-9]")  # with what may stand in an exponent, or between two marks
+_POWER = re.compile("10[0-9\u2212\u2013-]*[0-9]")  # other bases are left: to look at every number would take much time
 _EXPONENT_SIZE = 0.85  # of the base, at most
 _LOWER = 0.95  # the height of another font's letters of the same size, at least
 _EXPONENT_RISE = 0.15  # of the base's size, at least
 
 Placed = Callable[[Iterable[int]], Sequence[Placement]]
 Boxes = Callable[[Iterable[int]], Sequence[Box]]
+Mark = tuple[int, int, str]  # where it stands, whether it closes or opens a run, the mark
+_CLOSES, _OPENS = 0, 1
 Marked = tuple[int, int, str, str]  # start and end of a run, and the marks around it
 
 
@@ -90,7 +93,9 @@ def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence
     if not hidden and any(heads[at + 1][1] > heads[at][1] and heads[at + 1][0] < heads[at][0] for at in ends):
         blocks = left_before_right(blocks, lines)
     raised = [(start, end, RAISED_START, RAISED_END) for start, end in _raised(text, placed, boxes)]
-    return _joined(lines, blocks, [*raised, *hidden])
+    opening = ((start, _OPENS, mark) for start, _, mark, _ in (*raised, *hidden))
+    closing = ((end, _CLOSES, mark) for _, end, _, mark in (*raised, *hidden))
+    return _joined(lines, blocks, sorted([*opening, *closing]))
 
 
 def _doubtful_ends(lines: PageLines, heads: Sequence[Box], boxes: Boxes) -> list[int]:
@@ -115,15 +120,15 @@ def _doubtful_ends(lines: PageLines, heads: Sequence[Box], boxes: Boxes) -> list
     ]
 
 
-def _joined(lines: PageLines, blocks: Sequence[range], runs: Sequence[Marked]) -> str:
-    """The blocks as text with the runs' marks, and with an empty line behind each that the next one does not go on."""
+def _joined(lines: PageLines, blocks: Sequence[range], marks: Sequence[Mark]) -> str:
+    """The blocks as text with the sorted marks, and with an empty line behind each that the next one does not go on."""
     pieces: list[str] = []
     for at, block in enumerate(blocks):
         if at:
             before = blocks[at - 1][-1]
             follows = before + 1 != block[0] and not lines.part(before, block[0])
             pieces.append("\n" if follows else "\n\n")
-        pieces.append(lines.text_of(block, runs).rstrip())
+        pieces.append(lines.text_of(block, marks).rstrip())
     return "".join(pieces)
 
 
@@ -148,15 +153,14 @@ class PageLines:
         for at, first, last in zip(wanted, letters[0::2], letters[1::2], strict=True):
             self._lines[at] = line_between(first, last, self._text[self.spans[at][0]].islower())
 
-    def text_of(self, block: range, runs: Sequence[Marked]) -> str:
-        """The block's characters with the white space behind them, and with the marks of these runs."""
+    def text_of(self, block: range, marks: Sequence[Mark]) -> str:
+        """The block's characters with the white space behind them, and with those of the sorted marks that are its."""
         start = self.spans[block[0]][0] if block[0] else 0
         end = self.spans[block[-1] + 1][0] if block[-1] + 1 < len(self.spans) else len(self._text)
-        opening = [(at, mark) for at, _, mark, _ in runs if start <= at < end]
-        closing = [(at, mark) for _, at, _, mark in runs if start < at <= end]
         pieces: list[str] = []
         last = start
-        for at, mark in sorted([*closing, *opening], key=itemgetter(0)):
+        first, behind = bisect_right(marks, (start, _CLOSES, "\uffff")), bisect_left(marks, (end, _OPENS, ""))
+        for at, _, mark in marks[first:behind]:
             pieces += (self._text[last:at], mark)
             last = at
         return "".join([*pieces, self._text[last:end]])
@@ -221,6 +225,8 @@ def _alike(one: float, other: float) -> bool:
 def left_before_right(blocks: Sequence[range], lines: PageLines | Sequence[Line]) -> list[range]:
     """The blocks (the numbers of their lines) with each column that was drawn before the one to its left put behind it:
     both of several lines, of one size of letters, about as wide, and beside each other."""
+    if len(blocks) > _MOST_BLOCKS:
+        return list(blocks)
     ordered = list(blocks)
     edges = {block: (min(lines[at].left for at in block), max(lines[at].right for at in block)) for block in blocks}
     at = 1
@@ -261,9 +267,9 @@ def _beside(left: Sequence[Line], right: Sequence[Line]) -> bool:
 
 
 def _raised(text: str, placed: Placed, boxes: Boxes) -> Iterator[tuple[int, int]]:
-    """Where digits stand that are set smaller and higher right behind a digit: exponents, and marks of notes behind a
+    """Where digits stand that are set smaller and higher right behind a 10: its exponents, and marks of notes behind a
     number. A minus sign before them belongs to them."""
-    spans = [found.span() for found in _NUMBER.finditer(text)]
+    spans = [found.span() for found in _POWER.finditer(text)]
     heights = [box[3] - box[1] for box in boxes(at for start, end in spans for at in (start, end - 1))]
     for (start, end), first, last in zip(spans, heights[0::2], heights[1::2], strict=True):
         if last < _LOWER * first:

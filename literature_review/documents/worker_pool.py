@@ -33,7 +33,9 @@ _START = "import sys; sys.path[:] = sys.argv[1:]; from literature_review.documen
 
 
 class WorkerDiedError(ReviewError):
-    """The worker process ended, or wrote what is no answer."""
+    """The worker process ended, or wrote what is no answer, after it had been at work for `after` seconds."""
+
+    after = 0.0
 
 
 class WorkerTimeoutError(ReviewError):
@@ -160,11 +162,15 @@ class WorkerPool:
         `seconds`, waiting for a worker not counted), StageTimeoutError, and UnreadablePaperError (no_reader).
 
         A worker that has read other files before and dies of this one may have been hurt by them: then a fresh
-        one is asked. So is one where a worker was killed from outside, once."""
+        one is asked. So is one where a worker was killed from outside, once. It is given what is left of `seconds`."""
         try:
             return self._ask_once(path, seconds, deadline)
-        except WorkerDiedError:
-            return self._ask_once(path, seconds, deadline)
+        except WorkerDiedError as error:
+            if seconds is None:
+                return self._ask_once(path, None, deadline)
+            if error.after >= seconds:
+                raise
+            return self._ask_once(path, seconds - error.after, deadline)
 
     def _ask_once(self, path: str, seconds: float | None, deadline: Deadline) -> dict[str, Any]:
         worker = self._take(deadline)
@@ -174,7 +180,7 @@ class WorkerPool:
                 self._serial += 1
                 serial = self._serial
             worker.send({"id": serial, "path": os.fsencode(path).hex()})
-            answer = worker.receive(seconds, deadline)
+            answer = _received(worker, seconds, deadline)
             if answer.get("id") != serial:
                 raise WorkerDiedError("the worker answered another question")
             whole = True
@@ -245,6 +251,16 @@ class WorkerPool:
         """The ids of the worker processes that run."""
         with self._free:
             return [worker.process.pid for worker in self._all]
+
+
+def _received(worker: Worker, seconds: float | None, deadline: Deadline) -> dict[str, Any]:
+    """The worker's answer. Raises as `Worker.receive`, with the time that a worker was at work before it died."""
+    began = time.monotonic()
+    try:
+        return worker.receive(seconds, deadline)
+    except WorkerDiedError as error:
+        error.after = time.monotonic() - began
+        raise
 
 
 def _kill_all(workers: set[Worker]) -> None:

@@ -110,6 +110,15 @@ def test_a_hanging_worker_is_killed_and_its_paper_is_permanently_unreadable(
     assert reader.read(papers["other"], Deadline()).text == "other.pdf"
 
 
+def test_a_paper_that_kills_its_worker_late_gets_no_second_time(papers: dict[str, str], open_readers: Make) -> None:
+    """The fresh worker is given what is left of the paper's time: a crash after most of it is not waited for twice."""
+    reader = open_readers(workers=1, timeout=0.5, worker_command=fake_worker("time.sleep(0.4); os._exit(3)"))
+    with pytest.raises(UnreadablePaperError) as caught:
+        reader.read(papers["bad"], Deadline())
+    assert caught.value.reason == "timed_out"
+    assert reader.read(papers["other"], Deadline()).text == "other.pdf"
+
+
 def test_one_file_may_be_given_a_time_of_its_own(papers: dict[str, str], open_readers: Make) -> None:
     reader = open_readers(workers=1, timeout=600, worker_command=fake_worker("time.sleep(600)"))
     with pytest.raises(UnreadablePaperError, match=r"longer than 0\.2 seconds"):
