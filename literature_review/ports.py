@@ -186,9 +186,9 @@ class Backend(Protocol):
         ...
 
     def estimate(self, stage: str, characters: int, sub_requirements: int) -> Mapping[str, float]:
-        """What the stage is expected to take for one paper of that length: `calls`, `tokens`, `seconds`, and `usd`
-        (absent where the price is unknown). Where the outcome is open, `calls_low`, `calls_high` and so on bound the
-        range; what has no bounds is exact."""
+        """What the stage is expected to take for one paper of that length, in characters of a Latin script: `calls`,
+        `tokens`, `seconds`, and `usd` (absent where the price is unknown). Where the outcome is open, `calls_low`,
+        `calls_high` and so on bound the range; what has no bounds is exact."""
         ...
 
     def usage(self) -> Mapping[str, float]:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from literature_review.llm.token_estimate import QUARTERS, quarters_before
 from literature_review.models import Document
 from literature_review.text.hidden import blank_out
+from literature_review.text.token_estimate import QUARTERS, quarters_before
 
 PAGE_MARK = re.compile(r"\[page \d{1,9}\]")
 LEFT_OUT = "[the list of references is left out]"

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from literature_review.llm.prompts import load_prompt
 from literature_review.llm.question_limits import APPEAL_TOKENS, COVERAGE_TOKENS, QUOTE_TOKENS, VERDICT_TOKENS, Limits
 from literature_review.llm.questions import APPEAL_REACH, JUDGE_REACH
-from literature_review.llm.token_estimate import QUARTERS, tokens_of
+from literature_review.text.token_estimate import QUARTERS, tokens_of
 
 SECONDS_PER_CALL = 5.0
 """A typical answer of a hosted model to a question of some thousand tokens."""
@@ -43,8 +43,8 @@ class _Amount(NamedTuple):
 def forecast(
     stage: str, characters: int, sub_requirements: int, limits: Limits, price: Price | None
 ) -> Mapping[str, float]:
-    """As `ports.Backend.estimate`. A Latin script is assumed: a Chinese paper takes about four times the tokens.
-    Nothing for a stage that asks no model."""
+    """As `ports.Backend.estimate`: a Chinese character, a token by itself, is given as four. Nothing for a stage
+    that asks no model."""
     amounts = _AMOUNTS.get(stage, _nothing)(characters, sub_requirements, limits)
     found: dict[str, float] = {}
     for suffix, amount in zip(("_low", "", "_high"), amounts, strict=True):

@@ -20,9 +20,9 @@ from literature_review.llm.outcome import error_name, outcome_of, request_id_of
 from literature_review.llm.paid_book import PaidBook, PaidQuestion
 from literature_review.llm.prices import PriceTable
 from literature_review.llm.question_locks import QuestionLocks
-from literature_review.llm.token_estimate import tokens_of
 from literature_review.llm.validation import Check, asked_again, load_jsonschema, read_answer, require_jsonschema
 from literature_review.ports import CallGate, Deadline, Log
+from literature_review.text.token_estimate import tokens_of
 
 MOST_REQUESTS = 3  # a malformed answer is asked for again, twice at most
 _EXTRAS = {"gemini": "gemini", "openai_compatible": "openai"}

@@ -35,9 +35,9 @@ from literature_review.llm.questions import (
     used,
     verdicts_question,
 )
-from literature_review.llm.token_estimate import tokens_of
 from literature_review.models import Claim, Document, Findings, Proposal, SubRequirement, Verdict
 from literature_review.ports import Deadline
+from literature_review.text.token_estimate import tokens_of
 
 QUESTIONS_VERSION = 1
 """Raised when excerpts, batches, schemas or the use of answers change: results are made anew."""

@@ -109,14 +109,16 @@ class DryRun:
         return stages[at : at + 1] if self._options.only else stages[at:]
 
     def _lengths(self, parts: Parts, papers: list[PaperFile]) -> list[int]:
-        """Characters per paper: their size where nothing is paid for, the true text where it costs money."""
+        """Characters per paper: their size where nothing is paid for, the true text where it costs money, with
+        characters of other scripts than Latin by their tokens."""
         if not parts.backend.paid:
             return [paper.size for paper in papers]
         from literature_review.ports import Deadline
+        from literature_review.text.token_estimate import quarters_of
 
         def read(paper: PaperFile) -> int | None:
             try:
-                return len(parts.reader.read(paper.path, Deadline(self._config.document_timeout)).text)
+                return quarters_of(parts.reader.read(paper.path, Deadline(self._config.document_timeout)).text)
             except (PaperError, StageTimeoutError) as error:
                 self._log.warning(f"would fail alone: {paper.id}: {error}")
                 return None

@@ -11,6 +11,7 @@ from literature_review.pipeline.forecast import Forecast, add, compared, lengths
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.work import PaperWork
 from literature_review.ports import Deadline
+from literature_review.text.token_estimate import quarters_of
 
 READ_AT_MOST = 50  # papers that are read before the run begins; what is read is kept for their first stage
 
@@ -51,7 +52,8 @@ def _reader(state: RunState, work: PaperWork) -> Callable[[PaperFile], int | Non
     def length(paper: PaperFile) -> int | None:
         state.signals.check()
         try:
-            return len(work.read(paper, Deadline(state.config.document_timeout, cancelled=state.cancelled)).text)
+            deadline = Deadline(state.config.document_timeout, cancelled=state.cancelled)
+            return quarters_of(work.read(paper, deadline).text)
         except (PaperError, StageTimeoutError):
             return None  # it fails alone when its turn comes
 

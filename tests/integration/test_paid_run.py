@@ -419,6 +419,19 @@ def test_papers_that_are_huge_or_in_other_scripts_are_reviewed(review: Review, r
     assert all(request.input_tokens < 11_000 for request in review.server.requests)
 
 
+@pytest.mark.parametrize("sentence", ["Tea in the evening made the nights shorter. ", "\u665a\u4e0a\u559d\u8336\u3002"])
+def test_the_forecast_knows_in_which_script_a_paper_is(review: Review, run: Run, sentence: str) -> None:
+    """A Chinese character is a token: a paper of as many characters takes four times the excerpts of an English one."""
+    review.write(papers=0)
+    (review.folder / "papers" / "paper.txt").write_text(sentence * (60_000 // len(sentence)), encoding="utf-8")
+    assert run("--dry-run")[0] == 0
+    expected = checkpoint_of(review.folder)["stages"]["journal_reviewer"]["forecast"]
+    run()
+    made = sum("claims" in request.schema["properties"] for request in review.server.requests)
+    assert expected["calls_low"] <= made <= expected["calls_high"]
+    assert (made > 4) is not sentence.isascii()
+
+
 REMOTE = "http://models.example/v1"  # is not asked: without its key nothing runs
 TROUBLE: dict[str, tuple[dict[str, Any], Answer | None, int, str]] = {
     "no key": ({"api_key_env": "NO_SUCH_KEY", "base_url": REMOTE}, None, 2, "NO_SUCH_KEY"),

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from literature_review.llm.excerpts import LEFT_OUT, excerpts_of, visible_text
-from literature_review.llm.token_estimate import QUARTERS, quarters_before, tokens_of
 from literature_review.models import Document, HiddenText, Page, Section
+from literature_review.text.token_estimate import QUARTERS, quarters_before, tokens_of
 from tests.prompt_samples import trials
 
 SENTENCE = "Reminders reduced missed appointments from 20.1% to 12.3% in the clinic. "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from literature_review.llm.token_estimate import QUARTERS, quarters_before, tokens_of
+from literature_review.text.token_estimate import QUARTERS, quarters_before, tokens_of
 
 pytestmark = pytest.mark.unit
 

@@ -16,11 +16,11 @@ from literature_review.llm.excerpts import excerpts_of
 from literature_review.llm.forecast import excerpt_counts
 from literature_review.llm.prompted_backend import PromptedBackend
 from literature_review.llm.questions import SCORES
-from literature_review.llm.token_estimate import tokens_of
 from literature_review.models import Document, HiddenText, Proposal, Section, SubRequirement
 from literature_review.ports import Deadline
 from literature_review.reviewers import dra, journal_reviewer, judge
 from literature_review.text.quotes import quotes_equal
+from literature_review.text.token_estimate import tokens_of
 from tests.prompt_samples import (
     NoModel,
     Teller,

@@ -36,7 +36,12 @@ def quarters_before(text: str) -> array[int]:
 
 def tokens_of(text: str) -> int:
     """About how many tokens `text` is, rounded up: the last of `quarters_before`, without the sums between."""
+    return -(-quarters_of(text) // QUARTERS)
+
+
+def quarters_of(text: str) -> int:
+    """The same in quarters: how many characters of a Latin script would be as many tokens."""
     quarters = len(text) - len(_IDLE.findall(text))
     if not text.isascii():
         quarters += sum(map(len, _ALPHABETS.findall(text))) + 3 * sum(map(len, _CHARACTERS.findall(text)))
-    return -(-quarters // QUARTERS)
+    return quarters
