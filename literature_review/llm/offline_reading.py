@@ -32,6 +32,7 @@ from literature_review.llm.offline.signs import (
     in_own_findings,
     reading,
 )
+from literature_review.llm.offline.synonyms import SYNONYMS
 from literature_review.llm.offline.tokens import stems
 from literature_review.llm.offline_question import Asked
 from literature_review.models import Document, Proposal, SubRequirement, Verdict
@@ -115,7 +116,7 @@ class PaperReading:
         self._reports = self._index.reporting >= REPORTING
         self._is_study = self._reports or _has_parts_of_a_paper(self._index)
         self._quotes = QuoteIndex(self.text)
-        self._short_forms = abbreviations(self.text)
+        self._stands_for = abbreviations(self.text) if self._index.exact else {**SYNONYMS, **abbreviations(self.text)}
         self.places: tuple[Range, ...] = tuple((sentence.start, sentence.end) for sentence in self._index.sentences)
         self._starts = [start for start, _ in self.places]
         self._answers: dict[SubRequirement, Answer] = {}
@@ -227,9 +228,10 @@ class PaperReading:
         return first, max(bisect_left(self._starts, end) - 1, first)
 
     def words(self, start: int, end: int) -> set[str]:
-        """The stems of a passage, short forms of the paper read as what they stand for."""
+        """The stems of a passage, short forms of the paper read as what they stand for, and synonyms where they count
+        (see `EvidenceIndex.exact`)."""
         present = set(stems(self.text[start:end]))
-        return present.union(*[self._short_forms[word] for word in present & self._short_forms.keys()])
+        return present.union(*[self._stands_for[word] for word in present & self._stands_for.keys()])
 
     def is_quotable(self, start: int, end: int) -> bool:
         """Whether the passage would pass the quote check: long enough, whole words, in text that can be seen. What

@@ -181,3 +181,40 @@ def test_any_text_and_question_give_spans_inside_the_text_twice_the_same(
     assert first == rank_evidence(text, question, keywords)
     assert all(0 <= span.start < span.end <= len(text) and 0.0 <= span.score <= 1.0 for span in first)
     assert 0.0 <= coverage(text, question, keywords) <= 1.0
+
+
+POLICY = """House rules of the library
+1. Members shall treat the books with care and give them back within four weeks.
+2. Rules may be communicated orally or in writing by any of the officers at the desk.
+3. The reading room closes at eight in the evening, and lamps are put out then.
+4. A member who loses a book pays what a new one costs, as the desk tells.
+"""
+
+
+def with_results(more: str) -> str:
+    """The paper with more sentences at the end of its results."""
+    return PAPER.replace("4. Discussion", f"{more}4. Discussion")
+
+
+def test_a_synonym_speaks_for_a_word_in_a_text_that_reports_no_results() -> None:
+    question = "Rules may be conveyed verbally by staff"
+    assert "orally" in shown(POLICY, question, k=1)[0]
+    without = POLICY.replace("orally", "loudly").replace("officers", "visitors").replace("communicated", "sung")
+    assert coverage(POLICY, question) > coverage(without, question)
+
+
+def test_a_synonym_of_an_outcome_leaves_the_coverage_of_a_trial_as_it_is() -> None:
+    trial = with_results("Spoken fluency was significantly better with tea (p = 0.01, CI 1 to 2).\n")
+    assert EvidenceIndex(trial).exact
+    unrelated = coverage(trial, "What is the effect of green tea on zebra fluency?", ("zebra fluency",))
+    assert coverage(trial, "What is the effect of green tea on verbal fluency?", ("verbal fluency",)) == unrelated
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_sentences_with_the_same_words_the_one_that_tells_of_the_outcome_comes_first(turned: bool) -> None:
+    one, other = (
+        f"{first} was asked for at each visit to the clinic, and {last} of the adults differed (p = 0.04).\n"
+        for first, last in (("Bone mass", "hair length"), ("Hair length", "bone mass"))
+    )
+    text = with_results(other + one if turned else one + other)
+    assert shown(text, "Does tea change hair length?", "hair length")[0] == one.strip()

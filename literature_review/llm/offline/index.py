@@ -21,6 +21,10 @@ from .places import FLAGS, ROLES, Place, places_of, signs_of
 from .query import MATCHES, Query
 from .sentences import Span
 
+EXACT_FROM = 0.5
+"""How surely a text must report results for its coverage to rest on the very words asked for: the terms of a study are
+exact, and what only resembles an outcome is another one. Elsewhere synonyms speak for the words (see `synonyms`)."""
+
 LONGEST_QUESTION = 20_000
 """Characters of a question that are read; what stands behind is left out."""
 
@@ -58,6 +62,11 @@ class EvidenceIndex:
         self._places, self.reporting = places_of(text, tuple(excluded))
         self._short_forms = abbreviations(text)
 
+    @property
+    def exact(self) -> bool:
+        """Whether only the words asked for count in the text as a whole, and no synonyms (see EXACT_FROM)."""
+        return self.reporting >= EXACT_FROM
+
     @cached_property
     def sentences(self) -> tuple[Sentence, ...]:
         """The sentences that may be evidence, in order."""
@@ -79,7 +88,7 @@ class EvidenceIndex:
 
         `weights.COVERED` and `weights.PARTIAL` are the thresholds fitted to it.
         """
-        query = self._query(question, keywords)
+        query = self._whole(question, keywords)
         answers = query.answers()
         if answers is None:
             return 0.0
@@ -95,10 +104,14 @@ class EvidenceIndex:
 
     def answers(self, question: str, keywords: Sequence[str] = ()) -> tuple[float, ...] | None:
         """The features of `coverage` (see `query.ANSWERS`); None where the text has no word of the question."""
-        return self._query(question, keywords).answers()
+        return self._whole(question, keywords).answers()
 
-    def _query(self, question: str, keywords: Sequence[str]) -> Query:
-        return Query(question[:LONGEST_QUESTION], keywords, self._places, self._short_forms)
+    def _query(self, question: str, keywords: Sequence[str], exact: bool = False) -> Query:
+        return Query(question[:LONGEST_QUESTION], keywords, self._places, self._short_forms, exact)
+
+    def _whole(self, question: str, keywords: Sequence[str]) -> Query:
+        """The question as the text as a whole is asked."""
+        return self._query(question, keywords, self.exact)
 
 
 def _linear(fitted: tuple[float, ...], answers: tuple[float, ...]) -> float:

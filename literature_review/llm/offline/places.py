@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import log
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from .tokens import stem_set, stems
 _RELATION = re.compile(r"[<>=\u2264\u2265\xb1]\s?-?[\d.]")
 _CITATION = re.compile(r"\[\d|\([A-Z][\w'-]{1,30}(?: and [A-Z][\w'-]{1,30})?,? (?:19|20)\d\d")
 _GROUPS = stem_set("group groups arm arms control placebo between vs versus both treatment intervention")
+_TELLING = COMPARED | SIGNIFICANT | FOUND | stem_set("p ci cis vs versus")
+_NEAR = 5  # words
 _START = stem_set(
     "baseline randomized enrolled screened age sex eligible recruited withdrew characteristics demographic"
 )
@@ -56,14 +58,16 @@ for _name, _stems in (
     for _stem in _stems:
         _SIGN_BITS[_stem] = _SIGN_BITS.get(_stem, 0) | _BIT[_name]
 _SIGN_WORDS = frozenset(_SIGN_BITS)
+_NOTHING: frozenset[str] = frozenset()
 _STRONG = _STATISTIC | _BIT["significant"]
 
 
 class Place(NamedTuple):
     """A sentence as the ranking sees it.
 
-    `head`: words of the heading above it; `reports`: 0 to 1, how much it looks like a reported result; `flags`, `role`
-    and `levels`: its signs.
+    `head`: words of the heading above it; `reports`: 0 to 1, how much it looks like a reported result; `told`: where it
+    does, its words near those that tell what came of something: the outcome that is told of is named there; `flags`,
+    `role` and `levels`: its signs.
     """
 
     start: int
@@ -73,6 +77,7 @@ class Place(NamedTuple):
     present: frozenset[str]
     head: frozenset[str]
     reports: float
+    told: frozenset[str]
     flags: int
     role: int
     levels: tuple[float, ...]
@@ -147,6 +152,12 @@ def _reports(flags: int) -> float:
     )
 
 
+def _told(words: Sequence[str]) -> frozenset[str]:
+    """The words that stand near one that tells a result."""
+    at = [i for i, word in enumerate(words) if word in _TELLING]
+    return frozenset(chain.from_iterable([words[max(0, i - _NEAR) : i + _NEAR + 1] for i in at]))
+
+
 def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], float]:
     """The places of `text` in order, without those that are never evidence; how surely the text reports results."""
     text = without_running_heads(text)
@@ -176,5 +187,7 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
     for (start, end, part, words, present, above, flags), near in zip(read, dense, strict=True):
         at, size = start / length, log((end - start) / 150.0)
         levels = (min(sum(map(str.isdigit, words)), 6) / 6.0, near, at, at * at, size, size * size)
-        places.append(Place(start, end, part, words, present, above, _reports(flags), flags, roles[part], levels))
+        reports = _reports(flags)
+        told = _told(words) if reports else _NOTHING
+        places.append(Place(start, end, part, words, present, above, reports, told, flags, roles[part], levels))
     return places, reporting_of(sum(strong), len(read))

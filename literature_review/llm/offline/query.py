@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from math import fsum, log
 
-from .places import Place
+from .places import FLAGS, Place
+from .synonyms import SYNONYMS
 from .tokens import content, stem_set, stems
 
 MOST_WORDS = 400
@@ -14,8 +15,7 @@ MOST_WORDS = 400
 
 MATCHES = (
     "focus", "focus squared", "focus whole", "focus pairs", "focus before", "focus head", "focus best",
-    "focus reported",
-    "focus results", "rest", "rest reported", "dense",
+    "focus reported", "focus results", "focus planned", "focus near", "rest", "rest reported", "dense",
 )  # fmt: skip
 """Names of what `Query.matches` gives for a place."""
 
@@ -37,6 +37,8 @@ _LIGHT = stem_set(
 )
 """Words that many outcomes share: they tell little of which one is meant."""
 
+_PLANNED = 1 << FLAGS.index("planned")
+
 
 class _Words:
     """Words of one kind (the focus, the rest) with their weights in the text.
@@ -57,10 +59,16 @@ class _Words:
 
 
 class Query:
-    """One question to the places of one text. `focused` tells whether keywords say what matters most."""
+    """One question to the places of one text. `focused` tells whether keywords say what matters most; `exact`: a
+    synonym does not speak for a word."""
 
     def __init__(
-        self, question: str, keywords: Sequence[str], places: Sequence[Place], short_forms: dict[str, frozenset[str]]
+        self,
+        question: str,
+        keywords: Sequence[str],
+        places: Sequence[Place],
+        short_forms: dict[str, frozenset[str]],
+        exact: bool = False,
     ) -> None:
         asked = stems(question)
         focus, rest = content(stems(" . ".join(keywords)))[:MOST_WORDS], content(asked)[:MOST_WORDS]
@@ -69,7 +77,7 @@ class Query:
             focus, rest = rest, []
         rest = [word for word in rest if word not in set(focus)]
         self._places = places
-        self._stands_for = _stands_for(short_forms, {*focus, *rest})
+        self._stands_for = _stands_for(short_forms, {*focus, *rest}, {} if exact else SYNONYMS)
         wanted = frozenset({*focus, *rest, *self._stands_for})
         self._present = [wanted & place.present for place in places]
         if self._stands_for:
@@ -116,13 +124,15 @@ class Query:
         for place, present, there, share in zip(self._places, self._present, found, shares, strict=True):
             other = rest.share(present & others) if others and len(present) > len(there) else 0.0
             if share or other:
-                reports, missed = place.reports, before - there
+                reports, missed, near = place.reports, before - there, there & place.told
                 head = (place.head & terms) - there
                 yield place, (
                     share, share * share, 1.0 if share > 0.99 else 0.0,
                     self._pairs_in(place) if share and self._pairs else 0.0,
                     focus.share(missed) if missed else 0.0, focus.share(head) if head else 0.0, share / best,
-                    share * reports, share if place.part.role == "results" else 0.0, other, other * reports,
+                    share * reports, share if place.part.role == "results" else 0.0,
+                    share if place.flags & _PLANNED else 0.0, focus.share(near) if near else 0.0,
+                    other, other * reports,
                     len(there) / (len(place.present) + 5.0),
                 )  # fmt: skip
             before = there
@@ -177,6 +187,15 @@ class Query:
         }
 
 
-def _stands_for(short_forms: dict[str, frozenset[str]], asked: set[str]) -> dict[str, frozenset[str]]:
-    """Short forms that speak for words of the question: their long form is asked for, whole."""
-    return {short: words & asked for short, words in short_forms.items() if words <= asked}
+def _stands_for(
+    short_forms: dict[str, frozenset[str]], asked: set[str], synonyms: dict[str, frozenset[str]]
+) -> dict[str, frozenset[str]]:
+    """Other words that speak for words of the question: synonyms, and short forms whose long form is asked for, whole.
+
+    A synonym that is asked for itself speaks for itself alone.
+    """
+    found = {short: words for short, words in short_forms.items() if words <= asked}
+    for word in asked & synonyms.keys():
+        for other in synonyms[word] - asked:
+            found[other] = found.get(other, frozenset()) | {word}
+    return found

@@ -183,12 +183,12 @@ STOP_WORDS = frozenset(
 # Endings, longest first: (ending, what stays, letters that must stand before it).
 _ENDINGS = (
     ("izational", "iz", 3), ("ization", "iz", 3), ("isation", "iz", 3), ("fulness", "", 3), ("iveness", "", 3),
-    ("ational", "at", 3), ("ically", "", 3), ("ations", "at", 3), ("ation", "at", 3), ("ative", "at", 3),
-    ("uction", "uc", 3), ("ement", "", 4), ("ences", "", 4), ("ances", "", 4), ("ssion", "ss", 3),
+    ("ational", "", 4), ("ically", "", 3), ("ations", "", 4), ("ation", "", 4), ("ative", "", 4),
+    ("uction", "uc", 3), ("ement", "", 4), ("ences", "", 4), ("ances", "", 4), ("osure", "os", 2), ("ssion", "ss", 3),
     ("ption", "pt", 3), ("ence", "", 4), ("ance", "", 4), ("ency", "", 4), ("ancy", "", 4), ("able", "", 4),
     ("ible", "", 4), ("tion", "t", 3), ("sion", "s", 4), ("ment", "", 4), ("ness", "", 4), ("ical", "", 4),
-    ("ally", "", 4), ("ious", "", 4), ("ator", "at", 3), ("izer", "iz", 3), ("ity", "", 4), ("ive", "", 4),
-    ("ous", "", 4), ("ant", "", 4), ("ent", "", 4), ("ise", "iz", 3), ("ize", "iz", 3), ("ate", "at", 3),
+    ("ally", "", 4), ("ious", "", 4), ("ator", "", 4), ("izer", "iz", 3), ("ity", "", 4), ("ive", "", 4),
+    ("ous", "", 4), ("ant", "", 4), ("ent", "", 4), ("ise", "iz", 3), ("ize", "iz", 3), ("ate", "", 4),
     ("ism", "", 4), ("ist", "", 4), ("al", "", 4), ("ic", "", 4), ("ly", "", 4),
 )  # fmt: skip
 _VOWELS = frozenset("aeiouy")
