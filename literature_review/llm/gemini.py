@@ -80,6 +80,7 @@ class GeminiModel:
         self._calls.close(self._http.aclose)
 
     async def _request(self, question: ModelQuestion, timeout: float | None) -> ModelAnswer:
+        self._types.GenerateContentResponse.model_rebuild()  # takes long once, else while the first answers wait for it
         heard = await self._client.aio.models.generate_content(
             model=self.model, contents=sendable(question.user), config=self._config(question, timeout)
         )
