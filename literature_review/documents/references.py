@@ -104,11 +104,8 @@ class ReferenceLibrary:
         (an export of a library in two formats), for the first."""
         with self._lock:
             matched = {at for found in (*self._found.values(), *self._by_file.values()) for at in found}
-        lone: dict[str, ReferenceEntry] = {}
-        for at, entry in enumerate(self._entries):
-            if at not in matched:
-                lone.setdefault(entry.doi or _letters(entry.title) or str(at), entry)
-        return [f"{_place(entry)}: no paper is the one that it names: {_called(entry)}" for entry in lone.values()]
+        lone = _works(entry for at, entry in enumerate(self._entries) if at not in matched)
+        return [f"{_place(entry)}: no paper is the one that it names: {_called(entry)}" for entry in lone]
 
     def doubled(self) -> list[str]:
         """A line for each paper with several entries that differ, as far as papers were asked about."""
@@ -183,6 +180,22 @@ class ReferenceLibrary:
                     found.append(at)
         fitting = [at for at in dict.fromkeys(found) if _may_be(self._entries[at], own)]
         return sorted(fitting, key=lambda at: (self._entries[at].year != own.year, at))
+
+
+def _works(entries: Iterable[ReferenceEntry]) -> list[ReferenceEntry]:
+    """The first entry of each work: the same DOI is one work, and so is the same title where not both have a DOI."""
+    dois: set[str] = set()
+    titles: dict[str, set[str]] = {}  # title -> the DOIs of its works, "" for one without
+    works = []
+    for entry in entries:
+        title = _letters(entry.title)
+        of_title = titles.get(title, set()) if len(title) >= _SHORTEST_TITLE else set()
+        if entry.doi in dois or (of_title and ("" in of_title or not entry.doi)):
+            continue
+        dois.update({entry.doi} - {""})
+        titles.setdefault(title, set()).add(entry.doi)
+        works.append(entry)
+    return works
 
 
 def _may_be(entry: ReferenceEntry, own: Bibliography) -> bool:

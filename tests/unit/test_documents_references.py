@@ -120,6 +120,18 @@ def test_a_key_that_two_papers_bear_decides_nothing(tmp_path: Path) -> None:
     assert said(references, "x/b.pdf") == NOTHING == said(references, "y/b.txt")
 
 
+def test_a_work_that_two_files_name_is_missed_once_also_where_one_gives_no_doi(tmp_path: Path) -> None:
+    """A library exported in two formats, of which one lost the DOI; two works of one title are two."""
+    title = "Reminders and attendance in eye clinics"
+    ris = f"TY  - JOUR\nTI  - {title}\nER  - \nTY  - JOUR\nTI  - Editorial\nDO  - 10.5555/e.1\nER  - \n"
+    bib = f"@misc{{a, title={{{title}}}, doi={{10.5555/a}}}}\n@misc{{e, title={{Editorial}}, doi={{10.5555/e.2}}}}"
+    references = library(tmp_path, ["x.pdf"], refs_ris=ris, refs_bib=bib)
+    said(references, "x.pdf")
+    assert len(references.without_paper()) == 3
+    two = f"@misc{{a, title={{{title}}}, doi={{10.5555/a}}}}\n@misc{{b, title={{{title}}}, doi={{10.5555/b}}}}"
+    assert len(library(tmp_path, ["x.pdf"], two_bib=two).without_paper()) == 2
+
+
 def test_what_the_entry_lacks_stays_as_the_paper_says(tmp_path: Path) -> None:
     own = Bibliography("A title of its own", ("Ada Byron",), 2018, "10.5555/eye.1", "en", {"title": "first page"})
     found = said(
