@@ -30,7 +30,7 @@ class CallsInFlight:
         self.under_way = 0
 
     def has_room(self) -> bool:
-        return self.under_way < int(self.limit)
+        return self.under_way < int(self.limit + 0.5)  # the nearest whole number: half a place is one
 
     def begin(self) -> None:
         self.under_way += 1

@@ -127,6 +127,22 @@ def test_places_stay_between_one_and_the_most(outcomes: list[str], most: int) ->
         assert (places.limit >= before) if outcome == "succeeded" else (places.limit <= before)
 
 
+def test_one_throttled_call_of_sixteen_takes_two_places_and_three_answers_bring_them_back() -> None:
+    """Half a place counts as one."""
+    places = CallsInFlight(16)
+    room = []
+    for outcome in (places.throttled, places.succeeded, places.succeeded, places.succeeded):
+        outcome()
+        taken = 0
+        while places.has_room():
+            places.begin()
+            taken += 1
+        room.append(taken)
+        for _ in range(taken):
+            places.end()
+    assert room == [14, 15, 15, 16]
+
+
 @given(st.lists(st.booleans(), max_size=400))
 def test_retries_never_pass_a_tenth_of_the_calls_and_ten(steps: list[bool]) -> None:
     budget, calls, retries = RetryBudget(), 0, 0
