@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from literature_review.documents.encodings import legacy_encoding
 from literature_review.documents.legible import refuse_illegible
 from literature_review.errors import UnreadablePaperError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 TEXT_ENDINGS = (".txt", ".text")
 MARKDOWN_ENDINGS = (".md", ".markdown")
 MAX_TEXT_BYTES = 64 * 1024 * 1024
-READER_VERSION = "4"
+READER_VERSION = "5"
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -28,6 +29,9 @@ _BOMS = (
 _COMMON_SIGNS = frozenset(map(chr, [*range(0x21, 0x7F), *range(0x2010, 0x2070)]))
 _SAMPLE_BYTES = 64 * 1024
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_STRAY_ZEROS = 0.05  # of the bytes, at most; Latin text in UTF-16 has half
+_NEARLY_ALL = 0.9
+_EAST_ASIAN = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uff65]")
 _BINARY_SHARE = 0.002
 _FRONT_MATTER = r"---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)"
 _FRONT_MATTER_KEYS = {
@@ -66,19 +70,21 @@ def read_text(data: bytes, markdown: bool = False) -> Document:
 def decode(data: bytes) -> tuple[str, str]:
     """The text in `data` and the name of its encoding.
 
-    A byte order mark decides; else UTF-16 or UTF-32 where zero bytes lie as in one of them, else UTF-8, else
-    Windows-1252, else Latin-1. Single bytes that are broken in a UTF-8 text become U+FFFD. Raises
-    UnreadablePaperError (damaged) for what is no text.
+    A byte order mark decides; else UTF-8, else UTF-16 or UTF-32 where zero bytes or letters lie as in one of them,
+    else an encoding of Japanese, Chinese, Korean or Russian by the shape of its bytes, else Windows-1252, else
+    Latin-1. Single bytes that are broken in a UTF-8 text become U+FFFD. Raises UnreadablePaperError (damaged) for
+    what is no text.
     """
     for bom, encoding in _BOMS:
         if data.startswith(bom) and not (encoding == "utf-32-le" and len(data) % 4):
             return _text_only(data[len(bom) :].decode(encoding, "replace")), encoding
-    if b"\0" in data[:_SAMPLE_BYTES]:
+    zeros = data.count(b"\0", 0, _SAMPLE_BYTES)
+    if zeros > _STRAY_ZEROS * min(len(data), _SAMPLE_BYTES):
         return _without_mark(data)
     try:
-        return _text_only(data.decode("utf-8")), "utf-8"
+        return _text_only(data.decode("utf-8"), zeros), "utf-8"
     except UnicodeDecodeError:
-        return _legacy(data)
+        return _without_mark(data) if zeros else _legacy(data)
 
 
 def _without_mark(data: bytes) -> tuple[str, str]:
@@ -114,6 +120,12 @@ def _legacy(data: bytes) -> tuple[str, str]:
     whole = sum(char > "\x7f" for char in mended) - broken
     if broken <= 1 + whole // 20 and whole > broken:
         return _text_only(mended), "utf-8"
+    encoding = legacy_encoding(data)
+    if encoding != "cp1252":
+        return _text_only(data.decode(encoding)), encoding
+    wide = max(("utf-16-le", "utf-16-be"), key=lambda name: _letters_of_east_asia(data, name))
+    if _letters_of_east_asia(data, wide) > _NEARLY_ALL:
+        return _text_only(data.decode(wide, "replace")), wide
     try:
         return _text_only(data.decode("cp1252")), "windows-1252"
     except UnicodeDecodeError:
@@ -123,9 +135,19 @@ def _legacy(data: bytes) -> tuple[str, str]:
     return _text_only(text), "latin-1"
 
 
-def _text_only(text: str) -> str:
-    """`text`, unless its control characters say that the file is no text."""
-    if len(_BINARY.findall(text, 0, _SAMPLE_BYTES)) > 1 + _BINARY_SHARE * min(len(text), _SAMPLE_BYTES):
+def _letters_of_east_asia(data: bytes, encoding: str) -> float:
+    """Share of the usual letters and marks of Chinese, Japanese and Korean; 0 where it does not decode. A text in
+    UTF-16 without a mark has no zero byte where nothing in it is ASCII."""
+    try:
+        text = data[: min(_SAMPLE_BYTES, len(data)) // 2 * 2].decode(encoding)
+    except UnicodeDecodeError:
+        return 0.0
+    return len(_EAST_ASIAN.findall(text)) / max(len(text), 1)
+
+
+def _text_only(text: str, stray: int = 0) -> str:
+    """`text`, unless its control characters, `stray` ones apart, say that the file is no text."""
+    if len(_BINARY.findall(text, 0, _SAMPLE_BYTES)) - stray > 1 + _BINARY_SHARE * min(len(text), _SAMPLE_BYTES):
         raise _binary()
     return text
 
