@@ -60,8 +60,11 @@ class OpenAICompatibleModel:
             base_url=url,
             max_retries=0,
             timeout=None,  # TimedCalls has them
-            # a proxy of the environment is not asked for a server on this machine
-            http_client=openai.DefaultAsyncHttpxClient(timeout=None, trust_env=not on_this_machine(url)),
+            # A proxy of the environment is not asked for a server on this machine. A redirect would be a second request
+            # that no ledger knows of, and take the paper to an address that nobody named.
+            http_client=openai.DefaultAsyncHttpxClient(
+                timeout=None, trust_env=not on_this_machine(url), follow_redirects=False
+            ),
         )
         self._client.organization = self._client.project = None
 

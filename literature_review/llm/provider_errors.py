@@ -25,7 +25,8 @@ _SHORTEST_KEY = 4  # a shorter one is a placeholder such as "x", and a part of c
 _MASKED = re.compile(r"[\w-]*(?:\*{3,}|\.{3}(?=\w{4}\b))[\w-]*")  # what providers show of a key: sk-abc***wxyz
 _SHOWN = 400  # characters of a provider's own words
 _TEXT_LIMIT = 16_000
-_HEADERS = ("retry-after", "content-type", "x-request-id")
+_HEADERS = ("retry-after", "content-type", "x-request-id", "location")
+_SENT_ON = (301, 302, 303, 307, 308)
 _BAD_KEY = re.compile(r"api[ _]key[ _](?:not valid|invalid|expired)|api_key_invalid", re.IGNORECASE)
 _TOO_LONG = re.compile(r"context[ _](?:length|size|window)|maximum context|n_ctx|input token count", re.IGNORECASE)
 _NO_SCHEMA = re.compile(r"response_format|json_schema|guided_json|structured output", re.IGNORECASE)
@@ -198,6 +199,10 @@ class ErrorTeller:
         if status in (401, 403) or (status == 400 and _BAD_KEY.search(heard.text)):
             return (f"{self._name} refused the API key ({status}): set the right one in the environment variable "
                     f"that llm.api_key_env names; the provider says: {said}")  # fmt: skip
+        if status in _SENT_ON:
+            where = _in_one_line(heard.headers.get("location", "another address"), 160)
+            return (f"{self._name}: {self._base_url} sends on to {where} ({status}), which is not followed: set "
+                    f"llm.base_url to the address of the API itself{self._hint()}")  # fmt: skip
         if status == 404 and self._model.lower() in said.lower():
             return f"{self._name} knows no model {self._model!r} (404): set llm.model; the provider says: {said}"
         if status == 404:
@@ -214,8 +219,9 @@ class ErrorTeller:
 
 
 def _is_shared(status: int, body: str) -> bool:
-    """No such model, no such API, or a server that takes no schema. (A wrong key is known by its status.)"""
-    return status == 404 or (status in (400, 422) and _NO_SCHEMA.search(body) is not None)
+    """No such model, no such API, another address, or a server that takes no schema. (A wrong key is known by its
+    status.)"""
+    return status in (404, *_SENT_ON) or (status in (400, 422) and _NO_SCHEMA.search(body) is not None)
 
 
 def _remedy(status: int, body: str) -> str:

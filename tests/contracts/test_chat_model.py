@@ -207,6 +207,19 @@ def test_no_answer_holds_the_key(model: ChatModel, server: ModelServer) -> None:
     assert KEY not in answer.request_id
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_told_and_not_followed(model: ChatModel, server: ModelServer, status: int) -> None:
+    """It would be a request that no ledger counts, and take a paper to an address that nobody named."""
+    elsewhere = f"{server.base_url}/elsewhere"
+    server.answer = lambda request: Reply(status, headers={"Location": elsewhere})
+    error = _failure(model, 5.0)
+    assert len(server.requests) == 1
+    assert f"sends on to {elsewhere} ({status})" in str(error)
+    assert "set llm.base_url" in str(error)
+    assert isinstance(error, BackendError)
+    assert error.is_shared
+
+
 @pytest.mark.parametrize("fault", ["unknown model", "no such path", "page"])
 def test_what_is_wrong_for_every_question_says_so(model: ChatModel, server: ModelServer, fault: str) -> None:
     """A run stops of it after a few papers, instead of failing all of them."""
