@@ -31,7 +31,8 @@ from literature_review.llm.offline import index as engine
 from literature_review.llm.offline import judging as judge
 from literature_review.llm.offline import weights as shipped
 from literature_review.llm.offline.query import ANSWERS, MATCHES
-from literature_review.llm.offline_reading import PaperReading, Thresholds
+from literature_review.llm.offline_reading import PaperReading
+from literature_review.llm.offline_thresholds import Thresholds
 from literature_review.models import Document, SubRequirement
 
 COVERAGE_RIDGE = 1.0

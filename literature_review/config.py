@@ -116,6 +116,9 @@ class LlmSettings:
 class ReviewSettings:
     """How the review decides. `covered_at`, `partial_at`: coverage in 0..1; None is the back end's fitted one.
 
+    The offline judge's own, each in 0..1, None for the fitted one: `approved_at`, the least score of an approved claim;
+    `whole_at`, the least share of the keywords that a passage names which answers in whole; `proposed_at`, the least
+    chance of a passage that is proposed where none is likely.
     `votes`: how many votes decide a verdict whose score is at most `borderline` from 0.5; an odd number.
     `score_weights` sum to 1.
     """
@@ -124,6 +127,9 @@ class ReviewSettings:
     nearest_passages: int = 3
     covered_at: float | None = None
     partial_at: float | None = None
+    approved_at: float | None = None
+    whole_at: float | None = None
+    proposed_at: float | None = None
     votes: int = 1
     borderline: float = 0.1
     score_weights: Mapping[str, float] = made(default_factory=lambda: dict(SCORE_WEIGHTS))

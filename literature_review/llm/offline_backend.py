@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from literature_review import __version__
 
 if TYPE_CHECKING:
-    from literature_review.llm.offline_reading import PaperReading, Thresholds
+    from literature_review.llm.offline_reading import PaperReading
+    from literature_review.llm.offline_thresholds import Thresholds
     from literature_review.models import Claim, Document, Findings, Proposal, SubRequirement, Verdict
     from literature_review.ports import Deadline
 
@@ -52,7 +53,7 @@ class OfflineBackend:
     @cached_property
     def _thresholds(self) -> Thresholds:
         """Made at first use: a dry run does not pay for the engine."""
-        from literature_review.llm.offline_reading import Thresholds
+        from literature_review.llm.offline_thresholds import Thresholds
 
         return Thresholds.from_settings(self._review)
 

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from literature_review.llm.offline.tokens import content, stems
 from literature_review.models import SubRequirement
 
-WHOLE_AT = 0.6
-"""Share of the keywords that a passage must name to answer in whole."""
-
 WORDS_OF_A_QUESTION = 4
 """Words beyond its keywords with which a sub-requirement says by itself what is meant."""
 
@@ -44,10 +41,10 @@ class Asked:
         shares = [len(phrase.intersection(present)) / len(phrase) for phrase in self.phrases]
         return sum(shares) / len(shares) if shares else 1.0
 
-    def names_whole(self, present: Collection[str]) -> bool:
-        """Whether most of the keywords are named, each at least by half; True where there are none."""
+    def names_whole(self, present: Collection[str], whole_at: float) -> bool:
+        """Whether this share of the keywords is named, each at least by half; True where there are none."""
         named = [2 * len(phrase.intersection(present)) >= len(phrase) for phrase in self.phrases]
-        return not self.by_keywords or not named or sum(named) >= WHOLE_AT * len(named)
+        return not self.by_keywords or not named or sum(named) >= whole_at * len(named)
 
     def named(self, present: Collection[str]) -> int:
         return sum(stem in present for _, stem in self.words)

@@ -14,13 +14,12 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from literature_review.llm.offline import COVERED, EvidenceIndex
 from literature_review.llm.offline import scores as signs_of
 from literature_review.llm.offline.abbreviations import abbreviations
 from literature_review.llm.offline.directions import SHARES, UNKNOWN, Effect, direction, vote
-from literature_review.llm.offline.judging import BORDERLINE, NEEDED, ROLES, chance, log_odds, prominence
+from literature_review.llm.offline.judging import FEATURES, NEEDED, ROLES, chance, log_odds, prominence
 from literature_review.llm.offline.signs import (
     CITES,
     HYPOTHESISES,
@@ -35,6 +34,7 @@ from literature_review.llm.offline.signs import (
 from literature_review.llm.offline.synonyms import SYNONYMS
 from literature_review.llm.offline.tokens import stems
 from literature_review.llm.offline_question import Asked
+from literature_review.llm.offline_thresholds import Thresholds
 from literature_review.models import Document, Proposal, SubRequirement, Verdict
 from literature_review.text.hidden import blank_out
 from literature_review.text.quotes import QuoteIndex
@@ -45,15 +45,10 @@ REPORTING = 0.3
 MOST_SPANS = 20
 """Passages looked at for one sub-requirement."""
 
-APPROVED_AT = 0.3
-"""Weighted score that an approved claim must have as well: what the configuration's weights decide."""
-
 LONGEST_TITLE = 20
 """Words; what is longer is a statement even where no full stop ends it."""
 
 FIGURES = re.compile(STATISTIC.pattern + r"|\d\s?%")
-
-DEFAULT_WEIGHTS = {"relevance": 0.4, "directness": 0.25, "strength": 0.2, "recency": 0.05, "reproducibility": 0.1}
 
 _PARTS_OF_A_PAPER = frozenset(("introduction", "methods", "results", "discussion", "conclusion"))
 _AGAINST = {
@@ -63,6 +58,7 @@ _AGAINST = {
     HYPOTHESISES: "is a supposition, not a finding",
 }
 _HALF = 0.5
+_NAMED = FEATURES.index("named")
 _YEAR = re.compile(r"(?<!\d)(?:19[5-9]\d|20[0-4]\d)(?!\d)")
 _FIRST_LINES = 1_500  # characters
 _SIGNS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese and Korean; two of them count as a word
@@ -71,26 +67,6 @@ _THIS_YEAR = 2025  # fixed, so that no clock changes a verdict
 _UNKNOWN = 0.5  # for a year that is not known, and for signs that a text of another kind cannot show
 
 Range = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Coverage of a paper from which it may answer in whole and in part (0 where the fitted judge alone decides), and
-    the weights of the five scores."""
-
-    covered_at: float
-    partial_at: float
-    weights: Mapping[str, float]
-
-    @classmethod
-    def from_settings(cls, review: Mapping[str, Any]) -> Thresholds:
-        """What the configuration's `review` says, and the fitted numbers where it says nothing."""
-        covered, partial = review.get("covered_at"), review.get("partial_at")
-        given = review.get("score_weights") or DEFAULT_WEIGHTS
-        own = {name: float(given.get(name, 0.0)) for name in DEFAULT_WEIGHTS}  # rigour is for a model to judge
-        total = sum(own.values())
-        weights = {name: weight / total for name, weight in own.items()} if total > 0 else dict(DEFAULT_WEIGHTS)
-        return cls(COVERED if covered is None else float(covered), 0.0 if partial is None else float(partial), weights)
 
 
 @dataclass(frozen=True)
@@ -137,7 +113,8 @@ class PaperReading:
         answer = self.answer(sub)
         likely = sorted(((self.chance(answer, *span[1:]), *span[1:]) for span in answer.spans), key=lambda one: -one[0])
         good = [one for one in likely if one[0] >= NEEDED and not self.against(*one[1:])]
-        near = [one for one in likely if one[0] >= BORDERLINE and answer.asked.share(self.words(*one[1:])) >= _HALF]
+        proposed_at = self._thresholds.proposed_at
+        near = [one for one in likely if one[0] >= proposed_at and answer.asked.share(self.words(*one[1:])) >= _HALF]
         taken = (good or near)[:most]
         if self._beneath(answer) or not answer.asked.words:
             taken = []
@@ -156,7 +133,8 @@ class PaperReading:
         total = sum(weights.values()) or 1.0
         score = sum(weights.get(name, 0.0) * value for name, value in scores.items()) / total
         why = self._why_rejected(answer, likely, score, start, end)
-        whole = answer.asked.names_whole(self.words(start, end)) and answer.coverage >= self._thresholds.covered_at
+        whole = answer.asked.names_whole(self.words(start, end), self._thresholds.whole_at)
+        whole = whole and answer.coverage >= self._thresholds.covered_at
         return Verdict(
             claim=claim,
             approved=not why,
@@ -193,8 +171,11 @@ class PaperReading:
         return answer
 
     def chance(self, answer: Answer, start: int, end: int) -> float:
-        """How likely the passage answers, 0 to 1, whatever it does (see `offline.judging`)."""
+        """How likely the passage answers, 0 to 1, whatever it does (see `offline.judging`); 0 where it names nothing of
+        what was asked for, however like an answer it looks."""
         features = self.features(answer, start, end)
+        if not features[_NAMED]:
+            return 0.0
         return chance(features, bool(answer.asked.keywords), self._index.reporting)
 
     def features(self, answer: Answer, start: int, end: int) -> tuple[float, ...]:
@@ -322,8 +303,8 @@ class PaperReading:
             return self._beneath_words(answer)
         if likely < NEEDED:
             return self._too_unlikely(answer, likely, start, end)
-        if score < APPROVED_AT:
-            return f"the scores are too low together ({score:.2f}, needed {APPROVED_AT:.2f})"
+        if score < self._thresholds.approved_at:
+            return f"the scores are too low together ({score:.2f}, needed {self._thresholds.approved_at:.2f})"
         return ""
 
     def _why_approved(self, answer: Answer, likely: float, start: int, end: int, whole: bool) -> str:

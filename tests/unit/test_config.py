@@ -165,6 +165,9 @@ EVERYTHING: dict[str, Any] = {
         "nearest_passages": 0,
         "covered_at": 0.6,
         "partial_at": 0.3,
+        "approved_at": 0.4,
+        "whole_at": 0.7,
+        "proposed_at": 0.8,
         "votes": 5,
         "borderline": 0.2,
         "score_weights": {
@@ -196,7 +199,7 @@ def test_every_key_reaches_its_place() -> None:
     )
     names = ("relevance", "directness", "strength", "rigour", "recency")
     weights = {**dict.fromkeys(names, 0.2), "reproducibility": 0.0}
-    assert config.review == ReviewSettings(5, 0, 0.6, 0.3, 5, 0.2, weights)
+    assert config.review == ReviewSettings(5, 0, 0.6, 0.3, 0.4, 0.7, 0.8, 5, 0.2, weights)
     assert config.stages[2] == StageSpec("extra", "extra", "Extra", True, "judge")
 
 
@@ -450,6 +453,9 @@ def test_what_looks_like_a_secret_is_never_shown_wherever_it_stands() -> None:
         ("v2_features.quota.gemini_api.tokens_per_minute", 0, "more than 0"),
         ("retry_policy.per_stage", {"": {}}, "is no name for stage"),
         ("review.covered_at", 1.1, "from 0 to 1"),
+        ("review.approved_at", -0.1, "from 0 to 1"),
+        ("review.whole_at", 1.5, "from 0 to 1"),
+        ("review.proposed_at", 2, "from 0 to 1"),
         ("review.score_weights.relevance", -1, "from 0"),
         ("stages", {}, "must be a list, not an object"),
         ("stages", ["judge"], "stages[0]: must be an object, not a text"),

@@ -188,10 +188,44 @@ def test_thresholds_decide_and_so_do_weights() -> None:
     assert verdict.score == verdict.scores["recency"] == 0.5
 
 
+@pytest.mark.parametrize("sub", [MOOD, WEIGHT, GLUCOSE])
+def test_a_result_that_names_nothing_of_the_keywords_is_no_answer_however_much_a_result(sub: SubRequirement) -> None:
+    start = TRIAL.index("Results: Sleep duration was")
+    quote = TRIAL[start : TRIAL.index("Conclusions:", start)].strip()
+    verdict = judged(sub, quote)
+    assert not verdict.approved
+    assert "does not speak of" in verdict.reason
+    assert all(sub.keywords[0].split()[-1] in proposal.quote.lower() for proposal in found(sub).proposals)
+
+
+def test_a_claim_whose_scores_together_stay_below_approved_at_is_rejected_for_that() -> None:
+    quote = "HRV was significantly lower with evening tea than with water (p = 0.02)."
+    sub = SubRequirement("S", "Effect of evening tea on heart rate variability", ("heart rate variability",))
+    assert judged(sub, quote, approved_at=0.0).approved
+    rejected = judged(sub, quote, approved_at=1.0)
+    assert not rejected.approved
+    assert "the scores are too low together" in rejected.reason
+    assert "needed 1.00" in rejected.reason
+
+
+def test_whole_at_is_the_share_of_the_keywords_that_makes_an_answer_whole() -> None:
+    quote = "Sleep duration was significantly shorter with evening tea than with water"
+    told = {share: judged(BOTH, quote, whole_at=share, covered_at=0.0).coverage for share in (0.4, 0.5, 0.6)}
+    assert told == {0.4: "covered", 0.5: "covered", 0.6: "partial"}
+
+
+def test_proposed_at_is_the_chance_from_which_an_unlikely_passage_is_put_to_the_judge() -> None:
+    proposed = [len(found(MOOD, proposed_at=least).proposals) for least in (0.0, 1.0)]
+    assert proposed[0] > proposed[1] == 0
+    (claim, *_) = claims(found(MOOD, proposed_at=0.0))
+    (verdict,) = backend(proposed_at=0.0).judge(trial(), [claim], {"M": MOOD}, Deadline())
+    assert not verdict.approved
+
+
 def test_everything_that_changes_answers_changes_the_fingerprint() -> None:
     settings: list[dict[str, Any]] = [
         {}, {"covered_at": 0.9}, {"partial_at": 0.01}, {"claims_per_sub_requirement": 1}, {"nearest_passages": 1},
-        {"score_weights": {"relevance": 1.0}},
+        {"score_weights": {"relevance": 1.0}}, {"approved_at": 0.4}, {"whole_at": 0.7}, {"proposed_at": 0.2},
     ]  # fmt: skip
     prints = {backend(**each).fingerprint() for each in settings}
     assert len(prints) == len(settings)

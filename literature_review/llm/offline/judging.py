@@ -30,8 +30,18 @@ RISING = 8
 NEEDED = 0.5
 """The chance from which a passage is approved."""
 
-BORDERLINE = 0.25
-"""The chance from which a passage that is not approved is worth a verdict and a second look."""
+PROPOSED = 0.25
+"""The chance from which a passage that is not approved is worth a verdict and a second look; no claim is approved by
+it, so that no marked text can say what is best."""
+
+APPROVED = 0.3
+"""The weighted score that an approved claim must have as well, by the configuration's weights. On the marked texts any
+value from 0.2 to 0.4 is as good, and none above: the share of answered questions with a marked passage approved falls
+faster than that of wrong approvals."""
+
+WHOLE = 0.6
+"""Share of the keywords that a passage must name to answer in whole: of two, both. The marked texts have one keyword a
+question or none, so that they cannot tell."""
 
 FIRST = 10
 """Passages among which a passage's prominence is measured."""
