@@ -260,7 +260,8 @@ class PaidCalls:
         if self._price is None:
             return None
         if answer.input_tokens is None or answer.output_tokens is None:
-            return 0.0 if answer.finish == "blocked" else None  # what never reached the model has no tokens
+            # what never reached the model has no tokens, and a server of one's own that counts none costs nothing
+            return 0.0 if answer.finish == "blocked" or self._price.is_free else None
         return self._price.usd(answer.input_tokens, answer.output_tokens)
 
     def _count(self, paid: _Paid) -> None:

@@ -41,6 +41,12 @@ class Price:
             if not 0 <= rate < math.inf:
                 raise ValueError(f"a price is {rate} US dollars per million tokens; it must be finite and not negative")
 
+    @property
+    def is_free(self) -> bool:
+        """Whatever is asked costs nothing, counted or not."""
+        long_rates = self.long_input_usd_per_million, self.long_output_usd_per_million
+        return not any((self.input_usd_per_million, self.output_usd_per_million, *long_rates))
+
     def usd(self, input_tokens: float, output_tokens: float) -> float:
         """What a request of so many tokens costs, in US dollars."""
         is_long = self.long_from is not None and input_tokens > self.long_from

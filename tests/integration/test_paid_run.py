@@ -432,6 +432,32 @@ def test_the_forecast_knows_in_which_script_a_paper_is(review: Review, run: Run,
     assert (made > 4) is not sentence.isascii()
 
 
+@pytest.mark.parametrize("wire", ["openai_compatible"], indirect=True)
+def test_a_server_of_ones_own_reviews_without_a_key_and_for_nothing(
+    review: Review, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As llama.cpp, vLLM and Ollama answer: nothing counted, no reason of the end, the words here or there; a free
+    model may be asked with a budget of nothing."""
+
+    def answer(request: Request) -> Reply:
+        text = REVIEWERS["honest"](request)
+        messages: list[dict[str, Any]] = [
+            {"content": text}, {"content": None, "reasoning_content": text}, {"content": f"<think>Hm.</think>\n{text}"}
+        ]  # fmt: skip
+        message = {"role": "assistant", **messages[request.number % 3]}
+        return Reply(body=json.dumps({"choices": [{"message": message, "finish_reason": None}]}))
+
+    monkeypatch.delenv("OPENAI_API_KEY")
+    review.server.answer = answer
+    review.write(prices={"a-model": {name: 0 for name in PRICE}}, budget_usd=0)
+    code, said = run()
+    assert code == 0, said
+    assert report_of(review.folder)["totals"]["reviewed"] == 3
+    assert "cost: 0.0000 USD" in said
+    assert len(review.server.requests) == review.book.size()[0]
+    assert {request.key for request in review.server.requests} == {""}
+
+
 REMOTE = "http://models.example/v1"  # is not asked: without its key nothing runs
 TROUBLE: dict[str, tuple[dict[str, Any], Answer | None, int, str]] = {
     "no key": ({"api_key_env": "NO_SUCH_KEY", "base_url": REMOTE}, None, 2, "NO_SUCH_KEY"),

@@ -275,6 +275,17 @@ def test_a_blocked_answer_is_kept_and_named_and_not_bought_again(paid: Paid, tmp
     assert ledger(tmp_path, "outcome, usd") == [("answered", 0.0005)]
 
 
+@pytest.mark.parametrize(("price", "usd"), [(Price(0, 0), 0.0), (Price(0, 1), None), (Price(0, 0, 9, 1, 0), None)])
+def test_a_free_model_costs_nothing_also_where_its_server_counts_no_tokens(
+    paid: Paid, price: Price, usd: float | None
+) -> None:
+    uncounted = replace(GOOD, input_tokens=None, output_tokens=None)
+    calls = paid(ScriptedModel(lambda asked: uncounted), price=price)
+    calls.ask(question(), "judge", "a.pdf", Deadline())
+    assert calls.usage().get("usd") == usd
+    assert calls.costs()["stages"]["judge"].get("usd") == usd
+
+
 def test_a_question_that_the_filters_refused_unread_costs_nothing(paid: Paid) -> None:
     """The provider counts no tokens of it, and the cost of the rest stays known."""
     calls = paid(ScriptedModel(lambda asked: ModelAnswer("", finish="blocked")))
