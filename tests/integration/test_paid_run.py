@@ -449,7 +449,7 @@ def test_a_server_of_ones_own_reviews_without_a_key_and_for_nothing(
 
     monkeypatch.delenv("OPENAI_API_KEY")
     review.server.answer = answer
-    review.write(prices={"a-model": {name: 0 for name in PRICE}}, budget_usd=0)
+    review.write(prices={"a-model": dict.fromkeys(PRICE, 0)}, budget_usd=0)
     code, said = run()
     assert code == 0, said
     assert report_of(review.folder)["totals"]["reviewed"] == 3
