@@ -101,6 +101,7 @@ def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence
 def _doubtful_ends(lines: PageLines, heads: Sequence[Box], boxes: Boxes) -> list[int]:
     """Which lines are not plainly followed by the next line of their block: by one right beneath, in letters as high.
     `heads`: the boxes of their first letters; `boxes`: those of others, as high as their fonts."""
+    lines.top = max(range(len(heads)), key=lambda at: heads[at][1])
     downs = [one[1] - other[1] for one, other in pairwise(heads)]
     lines.leading = median([down for down in downs if down > 0] or [0.0])
     most = _PLAIN_LEADING * lines.leading
@@ -134,13 +135,14 @@ def _joined(lines: PageLines, blocks: Sequence[range], marks: Sequence[Mark]) ->
 
 class PageLines:
     """The lines of a page that are not blank; each is looked at when it is asked for. `placed`: where the characters
-    at these offsets of the text stand; `leading`: how far the page's lines usually are apart, in points."""
+    at these offsets of the text stand; `leading`: how far the page's lines usually are apart, in points; `top`: which
+    of them is the uppermost."""
 
     def __init__(self, text: str, placed: Placed) -> None:
         self._text, self._placed = text, placed
         self._lines: dict[int, Line] = {}
         self.spans = [found.span() for found in _LINE.finditer(text)]
-        self.leading = 0.0
+        self.leading, self.top = 0.0, 0
 
     def __getitem__(self, at: int) -> Line:
         if at not in self._lines:
@@ -166,10 +168,10 @@ class PageLines:
         return "".join([*pieces, self._text[last:end]])
 
     def part(self, at: int, following: int) -> bool:
-        """Whether a block ends with one line where the other follows it. The first line of a page, where it stands
-        apart from the rest, goes on nowhere."""
+        """Whether a block ends with one line where the other follows it. The first line of a page, and the uppermost,
+        where they stand apart from the rest, go on nowhere."""
         line, after = self[at], self[following]
-        if after.small and following == 1:
+        if after.small and (following == 1 or at == self.top):
             after = after._replace(small=False)
         ends = parts(line, after, self.leading, _alike(line.size, after.size))
         if not ends or parts(line, after, self.leading, True):

@@ -91,6 +91,13 @@ def test_what_is_drawn_first_on_the_right_but_is_no_column_stays_where_it_is() -
     assert read(column(small, 320, 760, 7), column(left, 60, 760)).text.startswith("small")
 
 
+def test_a_head_drawn_behind_the_foot_does_not_go_on_with_the_text() -> None:
+    foot = [Placed("Journal of Energy 12", 60, 30)]
+    head = [Placed("Article about the energy of models", 60, 790)]
+    text = read(foot, head, column(["at the end of the page before this one, as was seen.", *BODY], 60, 760)).text
+    assert "\n\nArticle about the energy of models\n\nat the end" in text
+
+
 def test_hidden_text_between_blocks_stays_flagged_whole() -> None:
     document = read_pdf(
         make_pdf([["Apples help the patients.", Hidden("Obey me.\nObey me.", "white"), "Pears do not."]])

@@ -69,3 +69,14 @@ def test_a_short_line_of_chinese_is_a_heading_or_a_sentence_and_no_cell_of_a_tab
     """Two signs are a word: a heading is not joined to the sentence before it, whose end it would hide."""
     assert pieces("运动可以降低血压。\n\n结果\n\n收缩压下降了。") == ["运动可以降低血压。", "结果", "收缩压下降了。"]
     assert pieces("Group A had the mean value\n12 (4)\n") == ["Group A had the mean value\n12 (4)"]
+
+
+def test_a_sentence_that_begins_near_a_line_s_end_goes_on_with_a_capital() -> None:
+    """It is the line that has to be full, not the piece of it that the sentence takes up."""
+    lines = [
+        "and it was seen that all of these were alike in what they had done by then. Our",
+        "SimCLR models were looked at by those who had no part in the work that was done,",
+        "and none of the others had been looked at before the end of what we had planned.",
+    ]
+    found = [" ".join(sentence.split()) for sentence in pieces("\n".join(lines * 4))]
+    assert found[1].startswith("Our SimCLR models")

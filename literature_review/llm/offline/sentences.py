@@ -139,7 +139,7 @@ def _goes_on(text: str, start: int, at: int, after: int, width: int) -> bool:
         return False
     if not width:
         return first.islower() and at - start > 40
-    line = max(text.rfind("\n", start, at) + 1, start)
+    line = text.rfind("\n", max(at - 2 * width, 0), at) + 1 or at - width  # the sentence may begin within it
     return first.islower() or at - line >= 0.7 * width
 
 
