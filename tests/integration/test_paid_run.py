@@ -454,7 +454,8 @@ def test_a_server_of_ones_own_reviews_without_a_key_and_for_nothing(
     assert code == 0, said
     assert report_of(review.folder)["totals"]["reviewed"] == 3
     assert "cost: 0.0000 USD" in said
-    assert len(review.server.requests) == review.book.size()[0]
+    with review.book as book:
+        assert len(review.server.requests) == book.size()[0]
     assert {request.key for request in review.server.requests} == {""}
 
 
