@@ -1202,7 +1202,9 @@ class _Files:
 
     def is_sound(self) -> bool:
         """Is there a journal, and has no flush failed since the last whole file?"""
-        return self.journal is not None and all(journal.trusted for journal in [self.journal, *self.retired])
+        if self.journal is None or not self.journal.trusted:
+            return False
+        return not self.retired or all(journal.trusted for journal in self.retired)
 
     def open(self, state: _State, loaded: bool, now: str) -> None:
         """Get the lock, make the disk agree with the state, and begin a journal. Nothing is held if this raises.
