@@ -216,8 +216,9 @@ class Update(threading.Thread):
 
 
 @pytest.fixture
-def open_checkpoint(tmp_path: Path) -> Iterator[CheckpointManagerV2]:
-    with CheckpointManagerV2(tmp_path / "c.json", fold_after=1e6) as checkpoint:
+def open_checkpoint(tmp_path: Path, unfolded: None) -> Iterator[CheckpointManagerV2]:
+    """A checkpoint in use, whose flushes are those of its updates alone."""
+    with CheckpointManagerV2(tmp_path / "c.json") as checkpoint:
         checkpoint.update_paper_status("first", "in_progress")
         yield checkpoint
 

@@ -93,7 +93,7 @@ RACE = """
 import sys, time
 from literature_review.pipeline.orchestrator_v2 import *
 done = 0
-until = time.monotonic() + 60
+until = time.monotonic() + 240
 while done < int(sys.argv[3]) and time.monotonic() < until:
     try:
         with CheckpointManagerV2(sys.argv[1]) as checkpoint:
