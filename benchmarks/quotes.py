@@ -99,7 +99,7 @@ def cases(text: str, rng: random.Random, most: int) -> Iterator[tuple[str, bool,
             yield kind + ", text", True, before + anew + after, words, len(before)
         for kind, function in CHANGED.items():
             changed = function(words, rng)
-            if changed:
+            if changed and changed not in before and changed not in after:  # there it would be what the text says
                 yield kind, False, before + words + after, changed, len(before)
         joined = spliced(text, spans, at)
         if joined not in " ".join(text.split()):  # by chance it may be a sentence that stands there

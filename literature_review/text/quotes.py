@@ -58,7 +58,10 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 )
 _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-_NEGATION = re.compile(r"(?:^|[^\w'])(?:no|not|none|never|neither|nor|without|cannot|\w+n't) ?$", re.IGNORECASE)
+# folding leaves no blank between a figure or a mark and a word: "40 not treated" is "40not treated" there
+_NEGATION = re.compile(
+    r"(?<![^\W\d_])(?:no|not|none|never|neither|nor|without|cannot|\w+n't) ?$", re.IGNORECASE
+)
 _GOVERNS_NUMBER = frozenset("\u2212+<>=\u2264\u2265\u2260\u2248~\u00b1$\u20ac\u00a3\u00a5\u226a\u226b\u2a7d\u2a7e")
 _GOVERNED_BY_NUMBER = frozenset("%\u2030\u00b0\u207a\u207b")
 _IN_NUMBERS = frozenset(".,:'")

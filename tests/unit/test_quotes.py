@@ -289,3 +289,12 @@ def test_a_plain_number_is_not_found_as_a_power() -> None:
     assert find_quote(SHOWN, "n = 1 \u00d7 104 permutations and") is None
     assert find_quote("n = 10^4 permutations in all", "n = 10\u2074 permutations in all") is not None
     assert find_quote("n = 10^4 permutations in all", "n = 104 permutations in all") is None
+
+
+@pytest.mark.parametrize(
+    "before", ["of 40 not", "a line with \u2018no", "the State of ____ without", "(not", "didn\u2019t", "\u2014 never"]
+)
+def test_a_quote_does_not_begin_behind_a_negation_whatever_stands_before_that(before: str) -> None:
+    text = f"There were men {before} treated for discomfort in the control group."
+    assert find_quote(text, "treated for discomfort in the control group.") is None
+    assert find_quote(text.replace(before, "knot"), "treated for discomfort in the control group.") is not None
