@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from literature_review.llm.offline import EvidenceIndex, coverage, rank_evidence
+from literature_review.llm.offline.tokens import StemmedText, stems
 
 PAPER = """A trial of green tea against mild hypertension
 
@@ -218,3 +219,10 @@ def test_of_sentences_with_the_same_words_the_one_that_tells_of_the_outcome_come
     )
     text = with_results(other + one if turned else one + other)
     assert shown(text, "Does tea change hair length?", "hair length")[0] == one.strip()
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("aZ-\n \u00e9\u2013\u4e2d\ud800p9")), max_size=60), st.data())
+def test_a_text_that_is_folded_as_a_whole_has_the_stems_of_its_parts(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    assert StemmedText(text).of(start, end) == stems(text[start:end])

@@ -17,7 +17,7 @@ from literature_review.text.running_heads import without_running_heads
 from .sections import HEADING, NEVER_EVIDENCE, RUNNING, Part, mark_excluded, parts_of
 from .sentences import Span, split_sentences
 from .signs import BINDING, COMPARED, FOUND, HEDGED, PLANNED, SIGNIFICANT
-from .tokens import stem_set, stems
+from .tokens import StemmedText, stem_set
 
 _RELATION = re.compile(r"[<>=\u2264\u2265\xb1]\s?-?[\d.]")
 _CITATION = re.compile(r"\[\d|\([A-Z][\w'-]{1,30}(?: and [A-Z][\w'-]{1,30})?,? (?:19|20)\d\d")
@@ -167,16 +167,17 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
     _exclude(excluded, spans, parts)
     starts = [start for start, _ in spans]
     relations, cited = _hits(_RELATION, text, starts), _hits(_CITATION, text, starts)
+    stemmed = StemmedText(text)
     read: list[tuple[int, int, Part, list[str], frozenset[str], frozenset[str], int]] = []
     head: frozenset[str] = frozenset()
     for i, (start, end) in enumerate(spans):
         part = parts[i]
         if part.section in NEVER_EVIDENCE:
             if part.section == HEADING:
-                head = frozenset(stems(text[start:end]))
+                head = frozenset(stemmed.of(start, end))
             continue
         piece = text[start:end]
-        words = stems(piece)
+        words = stemmed.of(start, end)
         present = frozenset(words)
         flags = _flags(present, len(words), piece, relations.get(i, 0), i in cited)
         read.append((start, end, part, words, present, head, flags))

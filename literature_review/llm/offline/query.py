@@ -81,7 +81,10 @@ class Query:
         wanted = frozenset({*focus, *rest, *self._stands_for})
         self._present = [wanted & place.present for place in places]
         if self._stands_for:
-            self._present = [self._spelt_out(present) for present in self._present]
+            others = frozenset(self._stands_for)
+            self._present = [
+                present if present.isdisjoint(others) else self._spelt_out(present, others) for present in self._present
+            ]
         seen: dict[str, int] = {}
         for word in chain.from_iterable(self._present):
             seen[word] = seen.get(word, 0) + 1
@@ -94,20 +97,29 @@ class Query:
             for one, two in pairwise(run)
             if one in self._focus.terms or two in self._focus.terms
         )
+        self._pairs_of: dict[str, list[tuple[str, str]]] = {}
+        for one, two in self._pairs:  # under a word of the focus: a place looks at the pairs of its own words alone
+            self._pairs_of.setdefault(one if one in self._focus.terms else two, []).append((one, two))
 
-    def _spelt_out(self, present: frozenset[str]) -> frozenset[str]:
-        """The words of the question that are present, short forms read as what they stand for."""
-        for word in present & self._stands_for.keys():
+    def _spelt_out(self, present: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+        """The words of the question that are present, short forms and synonyms read as what they stand for."""
+        for word in present & others:
             present = present | self._stands_for[word]
         return present
 
-    def _pairs_in(self, place: Place, apart: float = 0.0) -> float:
+    def _pairs_in(self, place: Place, named: frozenset[str], apart: float = 0.0) -> float:
         """The share of the neighbouring words of the focus that stand side by side in a place too.
 
-        A pair whose words are both there, but not side by side, counts `apart`.
+        `named`: the words of the focus that it has. A pair whose words are not side by side counts `apart`.
         """
-        present = place.present
-        near = [pair for pair in self._pairs if pair[0] in present and pair[1] in present]
+        present, pairs_of = place.present, self._pairs_of
+        near = [
+            pair
+            for word in named
+            if word in pairs_of
+            for pair in pairs_of[word]
+            if pair[0] in present and pair[1] in present
+        ]
         if not near:
             return 0.0
         text = f" {' '.join(place.words)} "
@@ -128,7 +140,7 @@ class Query:
                 head = (place.head & terms) - there
                 yield place, (
                     share, share * share, 1.0 if share > 0.99 else 0.0,
-                    self._pairs_in(place) if share and self._pairs else 0.0,
+                    self._pairs_in(place, there) if share and self._pairs else 0.0,
                     focus.share(missed) if missed else 0.0, focus.share(head) if head else 0.0, share / best,
                     share * reports, share if place.part.role == "results" else 0.0,
                     share if place.flags & _PLANNED else 0.0, focus.share(near) if near else 0.0,
@@ -160,8 +172,9 @@ class Query:
         lacks = sum([1 for term in weigh if term not in self._seen]) / len(weigh)
         pairs = near = told
         if self._pairs:
-            pairs = self._pairs_in(self._places[told_at], 0.5)
-            near = max([self._pairs_in(place, 0.5) for place in self._nearest(told_at)])
+            pairs = self._pairs_in(self._places[told_at], self._present[told_at], 0.5)
+            terms = self._focus.terms
+            near = max([self._pairs_in(place, terms & place.present, 0.5) for place in self._nearest(told_at)])
         rest = self._weigh(self._rest)
         # A rest of few or common words says little: it counts as present by half the weight of one unknown word.
         known = 0.5 * self._rest.lacking
