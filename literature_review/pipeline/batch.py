@@ -83,14 +83,14 @@ class PaperBatch:
     def _tell(self, segment: Segment, kept: int, reasons: dict[str, list[str]]) -> None:
         title = " + ".join(stage.name for stage in segment.stages)
         if kept:
-            self._state.log.info(f"{title}: {kept} papers stand as they are: nothing to redo")
+            self._state.log.info(f"{title}: {_stand(kept)}: nothing to redo")
         for reason, names in reasons.items():
             if reason == "new":
-                self._state.log.info(f"{title}: {len(names)} papers to do")
+                self._state.log.info(f"{title}: {_papers(len(names))} to do")
             elif reason != "earlier stages":
                 what = {"asked for": "done again as asked", "failed before": "tried again after a failure"}
                 why = what.get(reason, f"{reason} changed: done again")
-                self._state.log.info(f"{title}: {len(names)} papers: {why}: {some(names)}")
+                self._state.log.info(f"{title}: {_papers(len(names))}: {why}: {some(names)}")
 
     def _mark_completed(self, paper: PaperFile) -> None:
         entry = self._state.checkpoint.get_paper_status(paper.id)
@@ -168,6 +168,14 @@ class PaperBatch:
     def _reason(self, paper: PaperFile, stage: str) -> str:
         stored = self._work.result_of(paper, stage)
         return stored.result.reason if stored is not None else ""
+
+
+def _papers(count: int) -> str:
+    return "1 paper" if count == 1 else f"{count} papers"
+
+
+def _stand(count: int) -> str:
+    return "1 paper stands as it is" if count == 1 else f"{count} papers stand as they are"
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

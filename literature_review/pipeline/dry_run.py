@@ -146,7 +146,12 @@ class DryRun:
         for paper in papers:
             checkpoint.update_paper_status(paper.id, "not_started")
         data = checkpoint.data
-        write_atomically(path, _one_paper_a_line(data).encode("ascii"))
+        try:
+            write_atomically(path, _one_paper_a_line(data).encode("ascii"))
+        except OSError as error:
+            why = error.strerror or str(error)
+            what = f"checkpoint_file: {path!r} cannot be written ({why}); make room, or name another"
+            raise UsageError(what) from error
         return str(data["run_id"])
 
 

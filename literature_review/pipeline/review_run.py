@@ -40,6 +40,7 @@ class ReviewRun:
     def __init__(self, config: Config, options: RunOptions, log: RunLog, parts: Parts, signals: StopSignals) -> None:
         self._began, self._started_at = time.monotonic(), datetime.now().isoformat(timespec="seconds")
         self._log, self._parts = log, parts
+        self._is_begun = False  # the checkpoint has taken a first word of this run
         self._found = papers_found(config, parts)
         self._anew_from = options.only or options.resume_from  # of this command, not of the run that it goes on with
         checkpoint, options = begin_run(config, options, log, parts.stages)
@@ -62,6 +63,8 @@ class ReviewRun:
                     self._state.cancelled.set()
                     self._state.checkpoint.update_run(status=status)
         except (OSError, CheckpointError) as error:  # the checkpoint's last good state stays readable
+            if isinstance(error, CheckpointError) and not self._is_begun:
+                raise  # another run is writing it: this one never began
             status = "failed"
             self._log.error(f"the checkpoint {self._state.config.checkpoint_file} cannot be written: {explain(error)}")
         result = run_result(self._state, self._corpus, self._work, status, time.monotonic() - self._began)
@@ -100,6 +103,7 @@ class ReviewRun:
             papers_found=len(self._unique()) + len(self._found.problems),
             redo={"stage": state.options.resume_from, "force": state.options.force},
         )
+        self._is_begun = True
         if self._anew_from is not None:
             self._take_marks_off()
         if self._parts.backend.paid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable
@@ -213,6 +214,18 @@ def test_a_log_goes_into_no_file_of_the_review(run: Run, tmp_path: Path, name: s
         assert "--log-file" in said
         assert "name another file" in said
     assert tree(tmp_path) == before
+
+
+def test_a_dry_run_that_finds_no_room_for_its_checkpoint_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: str, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("literature_review.pipeline.dry_run.write_atomically", full)
+    code, said = run("--dry-run")
+    assert code == 2
+    assert "cannot be written (No space left on device); make room" in said
 
 
 def test_a_log_beside_the_papers_is_fine(run: Run, tmp_path: Path) -> None:
