@@ -1725,12 +1725,19 @@ def _failure(paper: Any, error: BaseException, classifier: Any) -> Record:
     return {"paper": paper, "status": "error", "error": text, "error_type": getattr(kind, "value", str(kind))}
 
 
+def _has_guard(source: bytes, script: str) -> bool:
+    """Does the script's own code, not a comment or a text of it, name `__main__`?"""
+    return "__main__" in compile(source, script, "exec", dont_inherit=True).co_consts
+
+
 def _payload_of(process_func: Any, classifier: Any) -> bytes:
     """What a worker process is given at its start; TypeError, RuntimeError for what cannot run in processes."""
     import pickle
 
-    script = getattr(sys.modules.get("__main__"), "__file__", None) or ""
-    if os.path.isfile(script) and b"__main__" not in _read(script):
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None) or ""
+    in_package = str(getattr(getattr(main, "__spec__", None), "name", "")).endswith("__main__")  # no child runs it
+    if os.path.isfile(script) and not in_package and not _has_guard(_read(script), script):
         raise RuntimeError(
             f'{script} starts worker processes without `if __name__ == "__main__":`, so each of them would run the '
             "script again; put the call under that guard, or use threads"
@@ -1762,9 +1769,13 @@ class _ProcessWorker:
 
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve_papers, args=(theirs,), daemon=True)
+        process = context.Process(target=_serve_papers, args=(theirs,), daemon=True)
         with self._starting:
-            self._process.start()
+            process.start()
+        atexit.register(self.end, at_once=True)  # before multiprocessing's own, which waits for all without end
+        self._process = process
+        if self._ended:  # meanwhile
+            process.kill()
         theirs.close()
         try:
             self._pipe.send_bytes(self._payload)
@@ -1810,6 +1821,7 @@ class _ProcessWorker:
     def end(self, at_once: bool) -> None:
         """Let the process end; `at_once` without its paper."""
         self._ended, process = True, self._process
+        atexit.unregister(self.end)
         if process is not None:
             if at_once:
                 process.kill()
@@ -2102,7 +2114,7 @@ class _Batch:
     def _save(self) -> None:
         if self.checkpoint is not None:
             try:
-                self.checkpoint.save()
+                getattr(self.checkpoint, "save", self.flush)()
             except (OSError, CheckpointError) as error:  # the interrupt goes first; the journal holds everything
                 _warn("the checkpoint could not be brought up to date: %s", error)
 
@@ -2171,7 +2183,7 @@ class _Batch:
         if recorded and not self.abandoned:
             stages = result.get("stages_completed") or ()
             names = [stages] if isinstance(stages, str) else list(stages) if isinstance(stages, (list, tuple)) else []
-            error = (result.get("error") or f"status {result['status']!r}") if failed else None
+            error = _text_of(result.get("error") or f"status {result['status']!r}") if failed else None
             self.note(str(paper), "failed" if failed else "completed", names, error)
         return result, "failed" if failed else "successful"
 
@@ -2203,7 +2215,8 @@ class _Batch:
     def _stage_of(self, paper: Any) -> Any:
         if isinstance(self.checkpoint, CheckpointManagerV2):
             return self.checkpoint.stage_of(str(paper))
-        record = self.checkpoint.get_paper_status(str(paper))
+        ask = getattr(self.checkpoint, "get_paper_status", None)  # the guide does not name it
+        record = None if ask is None else ask(str(paper))
         return record and record.get("stage")
 
     def _attempt_of(self) -> Callable[[Any], tuple[Record, bool | None]]:
@@ -2219,12 +2232,15 @@ class _Batch:
         from concurrent.futures import BrokenExecutor
 
         classifier = self.owner.classifier
+        future = None
         try:
-            return executor.submit(_attempt, self.process_func, paper, classifier).result()
-        except BrokenExecutor as error:  # it will run nothing more, and does not say whose fault it was
-            self._stop(f"the executor broke: {error}")
-            return self._not_started(paper), None
-        except Exception as error:  # noqa: BLE001 - the paper or its result cannot be sent: its own fault
+            future = executor.submit(_attempt, self.process_func, paper, classifier)
+            return future.result()
+        except Exception as error:  # noqa: BLE001 - a paper or result that cannot be sent may raise anything
+            refused = future is None and isinstance(error, RuntimeError)  # it was shut down
+            if refused or isinstance(error, BrokenExecutor):  # which does not say whose fault it was
+                self._stop(f"the executor runs no more: {error}")
+                return self._not_started(paper), None
             return _failure(paper, error, classifier), False
 
 
@@ -2262,8 +2278,11 @@ class ParallelPipelineCoordinator:
     def stats(self) -> dict[str, int]:
         """Of all batches: `total_processed`, `successful`, `failed`, `skipped`; `retries` as the checkpoint counts."""
         counts, checkpoint = dict(self._counts), self.checkpoint
-        own = isinstance(checkpoint, CheckpointManagerV2)
-        retries = 0 if checkpoint is None else checkpoint.retries if own else checkpoint.data["stats"]["retries"]
+        try:
+            own = isinstance(checkpoint, CheckpointManagerV2)
+            retries = checkpoint.retries if own else int(checkpoint.data["stats"]["retries"])
+        except (AttributeError, LookupError, TypeError):  # none, or somebody else's that does not tell
+            retries = 0
         return {"total_processed": counts["successful"] + counts["failed"], **counts, "retries": retries}
 
     def get_stats(self) -> dict[str, int]:

@@ -131,6 +131,33 @@ def test_a_script_without_its_guard_is_told_so_and_not_run_again(tmp_path: Path)
     assert '`if __name__ == "__main__":`' in errors.splitlines()[-1]
 
 
+def test_a_guard_that_only_a_comment_names_is_none(tmp_path: Path) -> None:
+    process_ = script(tmp_path, "# no __main__ guard" + BODY.format(call=CALL.format("use_threads=False")))
+    output, errors = process_.communicate(timeout=60)
+    assert output.split() == ["top"]
+    assert "put the call under that guard" in errors.splitlines()[-1]
+
+
+LEFT_OPEN = """
+from literature_review.pipeline.orchestrator_v2 import ParallelPipelineCoordinator
+from tests.faults.kernel_tasks import process
+if __name__ == "__main__":
+    coordinator = ParallelPipelineCoordinator(2)
+    results = coordinator.iter_papers_parallel(iter(["ok", "sleep:mark"]), process, use_threads=False)
+    print(next(results)["status"], flush=True)
+"""
+
+
+def test_an_iterator_left_open_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:
+    """Its worker processes, idle or in the middle of a paper, are ended with the interpreter."""
+    process_ = script(tmp_path, LEFT_OPEN)
+    try:
+        output, errors = process_.communicate(timeout=30)
+    finally:
+        process_.kill()
+    assert output == "success\n", errors
+
+
 @pytest.mark.parametrize(
     "call",
     [

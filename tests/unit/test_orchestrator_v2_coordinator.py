@@ -394,6 +394,44 @@ def test_a_manager_of_ones_own_is_told_through_its_public_methods() -> None:
     assert coordinator.stats["retries"] == 5
 
 
+class GuideOnly:
+    """A manager with the methods that the guide names, and no other."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def update_paper_status(self, paper_id: str, stage: str, stages_completed: Any = None, error: Any = None) -> None:
+        self.told.append(stage)
+
+    def increment_retries(self, paper_id: str) -> None:
+        raise NotImplementedError
+
+    def get_incomplete_papers(self) -> list[str]:
+        return []
+
+
+def test_a_manager_needs_no_more_methods_than_the_guide_names() -> None:
+    mine = GuideOnly()
+    coordinator = ParallelPipelineCoordinator(1, checkpoint_manager=mine)
+    assert [result["status"] for result in coordinator.process_papers_parallel(["a"], succeed)] == ["success"]
+    assert mine.told == ["in_progress", "completed"]
+    assert coordinator.get_stats()["retries"] == 0
+
+    def interrupt(_: Any) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        coordinator.process_papers_parallel(["b"], interrupt)
+
+
+def test_an_error_that_cannot_be_shown_fails_its_paper_alone(checkpoint: CheckpointManagerV2) -> None:
+    coordinator = ParallelPipelineCoordinator(1, checkpoint_manager=checkpoint)
+    results = coordinator.process_papers_parallel(
+        ["a", "b"], lambda p: {"status": "error", "error": Unshowable()} if p == "a" else succeed(p)
+    )
+    assert [result["status"] for result in results] == ["error", "success"]
+
+
 def test_an_overridden_update_is_called(tmp_path: Path) -> None:
     told: list[str] = []
 
@@ -608,6 +646,15 @@ def test_an_executor_that_breaks_leaves_the_rest_not_started(checkpoint: Checkpo
     assert {result["status"] for result in results} == {"not_started"}
     assert "a worker died" in results[-1]["reason"]
     assert checkpoint.get_incomplete_papers() == ["a", "b", "c"]
+
+
+def test_an_executor_that_was_shut_down_fails_no_paper(checkpoint: CheckpointManagerV2) -> None:
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    pool.shutdown()
+    coordinator = ParallelPipelineCoordinator(1, checkpoint_manager=checkpoint, executor=pool)
+    results = coordinator.process_papers_parallel(["a", "b"], succeed)
+    assert {result["status"] for result in results} == {"not_started"}
+    assert checkpoint.get_incomplete_papers() == ["a", "b"]
 
 
 def test_what_an_executor_cannot_take_fails_that_paper_alone() -> None:
