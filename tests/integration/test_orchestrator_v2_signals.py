@@ -78,9 +78,11 @@ checkpoint.load()
 gate = threading.Event()
 def work(paper):
     if paper.startswith("stuck"):
+        gate.wait(20)
         print("stuck", flush=True)
         time.sleep(60)
     if paper.startswith("soon"):
+        gate.set()
         time.sleep(0.2)
     return {"status": "success", "stages_completed": ["s"]}
 papers = ["a", "b", "soon", "stuck"] + [f"rest-{n}" for n in range(20)]
