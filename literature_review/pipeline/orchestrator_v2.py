@@ -2019,16 +2019,20 @@ class _Batch:
             interrupted = True
             raise
         finally:
-            self.ending = self.inside = True
-            try:
-                self._wind_down("interrupted" if interrupted else "ended")
-                if interrupted or self.signum:
-                    self._save()
-                self._end_threads()
-            finally:
-                _INTERRUPTS.release(self)
-                if interrupted and self.signum:
-                    _INTERRUPTS.raise_again(self.signum)
+            if not sys.is_finalizing():  # else its threads are frozen: there is nothing to wait for
+                self._end(interrupted)
+
+    def _end(self, interrupted: bool) -> None:
+        self.ending = self.inside = True
+        try:
+            self._wind_down("interrupted" if interrupted else "ended")
+            if interrupted or self.signum:
+                self._save()
+            self._end_threads()
+        finally:
+            _INTERRUPTS.release(self)
+            if interrupted and self.signum:
+                _INTERRUPTS.raise_again(self.signum)
 
     def _results(self) -> Iterator[tuple[int, Record]]:
         more = True
