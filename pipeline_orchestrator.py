@@ -3,13 +3,17 @@
 A parser, a main, one error boundary. All work is done by the package.
 """
 
+import atexit
 import os
 import signal
 import sys
 
-if __name__ == "__main__":  # before the other imports: nothing is begun, and nobody needs their traceback
+if __name__ == "__main__":
     for _number in (signal.SIGINT, signal.SIGTERM):
+        # Before the other imports nothing is begun, and nobody needs their traceback. At the very end Python gives
+        # signals back to the system, which would end it with another exit code.
         signal.signal(_number, lambda *_: os._exit(130))
+        atexit.register(signal.signal, _number, signal.SIG_IGN)
 
 import argparse
 from collections.abc import Sequence

@@ -29,6 +29,17 @@ def run(context):
     pathlib.Path({reached!r}).touch()
     time.sleep(60)
 """
+LAST = """
+import builtins, os, time
+from literature_review.models import StageResult
+class Last:
+    def __del__(self, open=os.open, close=os.close, flags=os.O_CREAT, sleep=time.sleep):
+        close(open({reached!r}, flags))
+        sleep(0.3)
+builtins.last = Last()  # the last thing that is taken down
+def run(context):
+    return StageResult(status="completed")
+"""
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -110,3 +121,16 @@ def test_what_is_waited_for_is_told_at_once(number: int, options: tuple[str, ...
     assert "Stopping" not in rest
     assert "Traceback" not in rest
     assert checkpoint_of(tmp_path)["status"] == "interrupted"
+
+
+@SIGNALS
+def test_at_the_very_end_a_signal_changes_no_exit_code(number: int, tmp_path: Path) -> None:
+    """A second Ctrl-C often comes when all is done and Python tidies up."""
+    make_review(tmp_path, papers=1, stages=[{"name": "own", "module": "last_words", "after": "judge"}])
+    reached = write(tmp_path / "last_words.py", LAST)
+    process = start(tmp_path)
+    wait_for(reached)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Pipeline Complete" in said
