@@ -125,7 +125,11 @@ HEAVY = (
 
 
 def modules_of_a_dry_run(folder: Path) -> set[str]:
-    code = "import sys, pipeline_orchestrator; assert pipeline_orchestrator.main() == 0; print(*sys.modules)"
+    """What it imports beyond what the interpreter had at its start: an installed package may have a finder there."""
+    code = (
+        "import sys; had = set(sys.modules); import pipeline_orchestrator; "
+        "assert pipeline_orchestrator.main() == 0; print(*(set(sys.modules) - had))"
+    )
     command = [sys.executable, "-c", code, "--dry-run", "--config", str(folder / "pipeline_config.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split())
