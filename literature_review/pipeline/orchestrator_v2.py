@@ -1278,11 +1278,12 @@ class _Files:
 class _Turn:
     """A thread that waits until its update is on disk, or until it is to lead."""
 
-    __slots__ = ("failure", "leads", "ticket", "wake")
+    __slots__ = ("failure", "leads", "next", "ticket", "wake")
 
     def __init__(self, ticket: int, leads: bool) -> None:
         self.ticket, self.leads, self.wake = ticket, leads, allocate_lock()
         self.failure: BaseException | None = None
+        self.next: _Turn | None = None  # whom to wake after this one
         self.wake.acquire()
 
 
@@ -1290,7 +1291,8 @@ class _GroupCommit:
     """Threads that share a flush: one leads and writes for all, the others sleep, each on a lock of its own.
 
     Who was in the last batch is about to come again, so the leader waits a moment until as many are there: without
-    that, half of them would always just miss the flush of the other half.
+    that, half of them would always just miss the flush of the other half. Each wakes the next: woken all at once, they
+    would only sleep again, for Python runs one at a time.
     """
 
     def __init__(self, make_durable: Callable[[int], object], durable: Callable[[], int]) -> None:
@@ -1328,6 +1330,8 @@ class _GroupCommit:
         finally:
             if turn.leads or failure is not None:
                 self._hand_on(turn, failure)
+            if turn.next is not None:
+                turn.next.wake.release()
 
     def _gather(self) -> None:
         if len(self._waiting) < self._company:
@@ -1336,7 +1340,7 @@ class _GroupCommit:
                 self._gathering.acquire(True, _MOMENT)
 
     def _hand_on(self, turn: _Turn, failure: BaseException | None) -> None:
-        """Wake those whose updates are on disk, or failed with the leader's; the first of the others leads."""
+        """Let those be woken whose updates are on disk, or failed with the leader's; the first of the others leads."""
         with self._lock:
             if not turn.leads:  # an interrupt of this thread alone
                 self._waiting = [other for other in self._waiting if other is not turn]
@@ -1346,11 +1350,11 @@ class _GroupCommit:
             woken = [other for other in self._waiting if other.ticket <= done]
             late = [other for other in self._waiting if other.ticket > done]
             self._company, self._led, self._waiting = len(self._waiting), bool(late), late[1:]
+            for before, other in zip((turn, *woken), woken):  # noqa: B905 - the last wakes nobody
+                before.next, other.failure = other, failure if failed else None
             for other in late[:1]:
                 other.leads = True
-        for other in (*late[:1], *woken):
-            other.failure = failure if failed else None
-            other.wake.release()
+                other.wake.release()
 
 
 _WRITERS: dict[str, CheckpointManagerV2] = {}  # who writes which file in this process
