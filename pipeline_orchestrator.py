@@ -3,17 +3,13 @@
 A parser, a main, one error boundary. All work is done by the package.
 """
 
-import atexit
 import os
-import signal
 import sys
 
-if __name__ == "__main__":
-    for _number in (signal.SIGINT, signal.SIGTERM):
-        # Before the other imports nothing is begun, and nobody needs their traceback. At the very end Python gives
-        # signals back to the system, which would end it with another exit code.
-        signal.signal(_number, lambda *_: os._exit(130))
-        atexit.register(signal.signal, _number, signal.SIG_IGN)
+if __name__ == "__main__" or os.path.basename(sys.argv[0]).startswith("literature-review"):
+    from literature_review.early_signals import end_quietly
+
+    end_quietly()
 
 import argparse
 from collections.abc import Sequence
@@ -146,6 +142,8 @@ def _open_log(config: Config, file: str | None) -> RunLog:
     if file is not None and _belongs_to_the_review(config, os.path.realpath(file)):
         raise UsageError(f"--log-file: {file} is a file of the review, or lies among the papers; name another file")
     try:
+        if file is not None:
+            os.makedirs(os.path.dirname(file) or ".", exist_ok=True)
         return RunLog(level=config.log_level, file=file)
     except OSError as error:
         raise UsageError(f"--log-file: {file} cannot be written ({error.strerror}); name another file") from error

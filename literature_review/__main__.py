@@ -17,6 +17,7 @@ from typing import Any
 
 from literature_review import __version__
 from literature_review.errors import ConfigError, ProtocolError, ReviewError
+from literature_review.pipeline.signals import StopSignals
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -46,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what a verb says; returns the exit code. A mistake is told in a line on standard error each."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(words)
+        with StopSignals():
+            return _run(words)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else EXIT_USAGE
     except (ConfigError, ProtocolError) as error:

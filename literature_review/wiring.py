@@ -241,7 +241,7 @@ def _backend(config: Config, log: RunLog, breaker: CircuitBreaker) -> Any:
     make = load("backend", config.llm.backend)
     if not PLUGINS["backend"][config.llm.backend].api:
         return make(config.to_json())
-    return make(config.to_json(), _gate(config, log, breaker), config.output_dir, log)
+    return make(config.to_json(), _gate(config, log, breaker), os.path.abspath(config.output_dir), log)
 
 
 def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
@@ -257,7 +257,7 @@ def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
         smart=config.enable_smart_retry,
         request_timeout=config.llm.request_timeout,
         max_in_flight=config.max_workers if config.parallel else 1,
-        daily=DailyQuota(api, None if quota is None else quota.requests_per_day, config.output_dir),
+        daily=DailyQuota(api, None if quota is None else quota.requests_per_day, os.path.abspath(config.output_dir)),
     )
 
 

@@ -16,7 +16,7 @@ KERNEL = PACKAGE / "pipeline" / "orchestrator_v2.py"
 WINGS = ("documents", "reviewers", "synthesis", "llm", "storage", "reports", "validation", "pipeline")
 FLOORS = {"errors": 0, "text": 0, "files": 0, "models": 1, "ports": 2, "config": 2, "plugins": 2}
 FLOORS |= {"light_record": 0, "records": 1, "sqlite_file": 1, "protocol": 2, "strict_json": 1, "json_shape": 1}
-FLOORS |= {"config_shape": 2, "stage_order": 1, "shared_commits": 1}
+FLOORS |= {"config_shape": 2, "stage_order": 1, "shared_commits": 1, "early_signals": 0}
 FLOORS |= dict.fromkeys(WINGS, 3) | {"wiring": 4, "__main__": 5}
 OPTIONAL = {
     "pypdfium2",

@@ -80,7 +80,7 @@ class StageRunner:
             backend=backend if paper_id is None else backend.for_paper(paper_id),
             log=state.log,
             deadline=deadline,
-            output_dir=state.config.output_dir,
+            output_dir=state.absolute(state.config.output_dir),
             settings=self._settings,
             **given,
         )

@@ -10,7 +10,7 @@ from literature_review.models import PaperFile
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ParallelPipelineCoordinator
 from literature_review.pipeline.progress import Progress
 from literature_review.pipeline.run_state import RunState
-from literature_review.pipeline.stages import LoadedStage, Segment
+from literature_review.pipeline.stages import LoadedStage, Segment, StageEnd
 from literature_review.pipeline.work import Outcome, PaperWork
 from literature_review.pipeline.work_places import AHEAD
 
@@ -36,8 +36,8 @@ class PaperBatch:
     def __init__(self, state: RunState, work: PaperWork, stages: Sequence[LoadedStage]) -> None:
         self._state, self._work, self._stages = state, work, tuple(stages)
 
-    def run(self, segment: Segment, papers: Iterable[PaperFile]) -> dict[str, str]:
-        """Bring all papers through the segment. Returns the stages that had nothing to do, with the reason. Raises
+    def run(self, segment: Segment, papers: Iterable[PaperFile]) -> dict[str, StageEnd]:
+        """Bring all papers through the segment. Returns the stages that did not complete, with how they ended. Raises
         BatchStoppedError, or what made going on pointless (a full disk, a spent budget)."""
         last = self._stages.index(segment.stages[-1])
         candidates = [paper for paper in papers if not self._outcome(paper).kind]
@@ -46,7 +46,7 @@ class PaperBatch:
             self._walk(segment, {paper.id: paper for paper in todo}, last)
         if self._state.fatal is not None:
             raise self._state.fatal
-        return self._without_work(segment, candidates)
+        return self._ends(segment, candidates)
 
     def take_what_stands(self, papers: Iterable[PaperFile]) -> None:
         """Learn of results that earlier runs left, without running anything; a new checkpoint gets their marks."""
@@ -156,14 +156,18 @@ class PaperBatch:
         if not segment.closes_papers:
             self._state.checkpoint.update_paper_status(paper.id, "failed", error=error)
 
-    def _without_work(self, segment: Segment, papers: Sequence[PaperFile]) -> dict[str, str]:
-        idle: dict[str, str] = {}
+    def _ends(self, segment: Segment, papers: Sequence[PaperFile]) -> dict[str, StageEnd]:
+        ends: dict[str, StageEnd] = {}
         for stage in segment.stages:
-            ends = {self._outcome(paper).done.get(stage.name) for paper in papers} - {None}
-            if ends == {"skipped"}:
-                reasons = {self._reason(paper, stage.name) for paper in papers[:1]}
-                idle[stage.name] = next(iter(reasons)) or "nothing to do"
-        return idle
+            through = [paper for paper in papers if stage.name in self._outcome(paper).done]
+            if not papers:
+                ends[stage.name] = StageEnd("skipped", "no paper came this far")
+            elif not through:
+                ends[stage.name] = StageEnd("failed", f"no paper came through it, of {_papers(len(papers))}")
+            elif all(self._outcome(paper).done[stage.name] == "skipped" for paper in through):
+                ends[stage.name] = StageEnd("skipped", self._reason(through[0], stage.name) or "nothing to do")
+            papers = through
+        return ends
 
     def _reason(self, paper: PaperFile, stage: str) -> str:
         stored = self._work.result_of(paper, stage)

@@ -18,7 +18,7 @@ from literature_review.models import (
 from literature_review.pipeline.attempts import StageFailedError, StageRunner, explain, tell_where
 from literature_review.pipeline.parts import PapersFound
 from literature_review.pipeline.run_state import RunState
-from literature_review.pipeline.stages import LoadedStage
+from literature_review.pipeline.stages import LoadedStage, StageEnd
 from literature_review.pipeline.work import Outcome, PaperWork
 from literature_review.ports import StoredResult
 
@@ -41,8 +41,8 @@ class CorpusStages:
             if stored is not None:
                 self.results[stage.name] = stored.result
 
-    def run(self, stage: LoadedStage, facts: Mapping[str, Any]) -> dict[str, str]:
-        """Run one; returns {its name: reason} where it had nothing to do. Raises what it raised."""
+    def run(self, stage: LoadedStage, facts: Mapping[str, Any]) -> dict[str, StageEnd]:
+        """Run one; returns {its name: how it ended} where it had nothing to do. Raises what it raised."""
         parts = self._state.parts
         reviews = self.reviews()
         with self._naming(stage):
@@ -61,7 +61,8 @@ class CorpusStages:
             now = datetime.now().isoformat(timespec="microseconds")
             parts.store.put_result(ALL_PAPERS, stage.name, StoredResult({}, result, finished_at=now))
         self.results[stage.name] = result
-        return {stage.name: result.reason or "nothing to do"} if result.status == "skipped" else {}
+        is_skipped = result.status == "skipped"
+        return {stage.name: StageEnd("skipped", result.reason or "nothing to do")} if is_skipped else {}
 
     @contextmanager
     def _naming(self, stage: LoadedStage) -> Iterator[None]:

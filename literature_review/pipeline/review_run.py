@@ -29,7 +29,7 @@ from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.signals import StopSignals
 from literature_review.pipeline.stage_record import StageRecord
-from literature_review.pipeline.stages import LoadedStage, Segment, segments
+from literature_review.pipeline.stages import LoadedStage, Segment, StageEnd, segments
 from literature_review.pipeline.summary import run_facts, run_result, tell_summary
 from literature_review.pipeline.work import PaperWork
 
@@ -155,10 +155,10 @@ class ReviewRun:
         self._record.begin(names)
         try:
             if segment.per_paper:
-                skipped = self._batch.run(segment, self._unique())
+                ends = self._batch.run(segment, self._unique())
             else:
                 facts = run_facts(self._state, self._found, self._work, self._started_at, self._began)
-                skipped = self._corpus.run(segment.stages[0], facts)
+                ends = self._corpus.run(segment.stages[0], facts)
         except KeyboardInterrupt:
             self._record.end(names, "interrupted")
             raise
@@ -166,12 +166,19 @@ class ReviewRun:
             self._record.end(names, "failed", self._log.redact(explain(error)), self._retries(names))
             raise
         for stage in segment.stages:
-            if stage.name in skipped:
-                self._record.skip(stage.name, skipped[stage.name])
-                self._log.info(f"Skipped: {stage.spec.title}: {skipped[stage.name]}")
-            else:
-                self._record.end([stage.name], "completed", retries=self._retries([stage.name]))
-                self._log.success(f"✅ Stage completed: {stage.spec.title}")
+            self._tell_end(stage, ends.get(stage.name))
+
+    def _tell_end(self, stage: LoadedStage, end: StageEnd | None) -> None:
+        retries = self._retries([stage.name])
+        if end is None:
+            self._record.end([stage.name], "completed", retries=retries)
+            self._log.success(f"✅ Stage completed: {stage.spec.title}")
+        elif end.status == "failed":
+            self._record.end([stage.name], "failed", end.reason, retries)
+            self._log.error(f"Stage failed: {stage.spec.title}: {end.reason}")
+        else:
+            self._record.skip(stage.name, end.reason)
+            self._log.info(f"Skipped: {stage.spec.title}: {end.reason}")
 
     def _retries(self, names: list[str]) -> int:
         with self._state.lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,12 @@ class RunState:
     fatal: BaseException | None = None  # what ends the whole run: a full disk, a spent budget
 
     def __post_init__(self) -> None:
+        self._folder = os.getcwd()  # a stage of one's own may change it
         self.places = WorkPlaces(self.config.max_workers if self.config.parallel else 1, self.cancelled)
+
+    def absolute(self, path: str) -> str:
+        """A path of the configuration as it was meant when the run began."""
+        return os.path.join(self._folder, path)
 
     @contextmanager
     def noting(self, what: str) -> Iterator[None]:

@@ -46,6 +46,14 @@ class Segment:
     closes_papers: bool = False  # its last stage is the last per-paper stage: papers are completed by it
 
 
+@record
+class StageEnd:
+    """How a stage ended that did not complete: `status` is skipped or failed."""
+
+    status: str
+    reason: str
+
+
 def load_stages(specs: Sequence[StageSpec]) -> tuple[LoadedStage, ...]:
     """Import every stage's module, from the current folder too. Raises ConfigError with all that failed."""
     return _each(specs, _loaded)

@@ -172,4 +172,4 @@ def _outputs(state: RunState) -> dict[str, str]:
         "Version history": os.path.join(folder, state.config.version_history_path),
         "Checkpoint": state.config.checkpoint_file,
     }
-    return {what: path for what, path in candidates.items() if os.path.exists(path)}
+    return {what: path for what, path in candidates.items() if os.path.exists(state.absolute(path))}

@@ -42,11 +42,28 @@ def run(context):
 """
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+INSTALLED = """
+import sys
+from pipeline_orchestrator import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+def start(folder: Path, *arguments: str, program: str = "the script") -> subprocess.Popen[str]:
+    installed = folder / "path" / "literature-review"  # as pip writes it
+    if program == "installed":
+        installed.write_text(INSTALLED, encoding="utf-8")
+    how = {
+        "the script": [str(ROOT / "pipeline_orchestrator.py")],
+        "a stage": ["-m", "literature_review.reviewers.judge"],
+        "a verb": ["-m", "literature_review", "answers", "size"],
+        "installed": [str(installed)],
+    }[program]
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "pipeline_orchestrator.py"), *arguments],
+        [sys.executable, *how, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(folder / "path")},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": f"{folder / 'path'}{os.pathsep}{ROOT}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,11 +87,12 @@ def wait_for(path: Path) -> None:
 
 
 @SIGNALS
-def test_while_the_program_is_still_being_imported(number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["the script", "a stage", "a verb", "installed"])
+def test_while_the_program_is_still_being_imported(number: int, program: str, tmp_path: Path) -> None:
     """Nothing is begun: it ends without a word, above all without a traceback."""
     make_review(tmp_path)
     reached = write(tmp_path / "path" / "argparse.py", WAITS)
-    process = start(tmp_path)
+    process = start(tmp_path, program=program)
     wait_for(reached)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)

@@ -149,6 +149,12 @@ def test_the_log_file_gets_the_traceback_of_a_stage_in_the_logs_form(tmp_path: P
     assert all(re.match(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[[A-Z]+\] ", line) for line in lines)
 
 
+def test_the_folder_of_the_log_file_is_made_as_those_of_other_outputs_are(tmp_path: Path) -> None:
+    make_review(tmp_path)
+    assert command("--dry-run", "--log-file", "logs/today/run.log", cwd=tmp_path).returncode == 0
+    assert "DRY-RUN MODE ENABLED" in (tmp_path / "logs" / "today" / "run.log").read_text(encoding="utf-8")
+
+
 def test_a_corpus_stage_that_says_it_failed_is_named(tmp_path: Path) -> None:
     code = "from literature_review.models import StageResult\n"
     (tmp_path / "saying_no.py").write_text(f"{code}def run(context):\n    return StageResult('failed', reason='no')\n")
@@ -235,7 +241,7 @@ BAD: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     ("force and resume", "", ("--force", "--resume"), ("--force",)),
     ("no workers", "", ("--max-workers", "0"), ("--max-workers",)),
     ("output below a file", "", ("--output-dir", "protocol.json/out"), ("output_dir",)),
-    ("log file in no folder", "", ("--log-file", "nowhere/x.log"), ("nowhere/x.log",)),
+    ("log file below a file", "", ("--log-file", "protocol.json/x.log"), ("protocol.json/x.log",)),
 ]
 
 

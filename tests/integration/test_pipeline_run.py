@@ -86,6 +86,53 @@ def test_what_changed_is_redone_and_named(tmp_path: Path) -> None:
     assert "back end changed: done again" in said
 
 
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_stage_that_no_paper_comes_through_is_told_and_recorded_as_failed(
+    parallel: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those behind it as skipped; where one paper comes through it is completed. A later run says the same."""
+    make_review(tmp_path, papers=3)
+    code = "def run(context):\n    if {}: raise ValueError('no good')\n    return StageResult()\n"
+    stages = own_stage(tmp_path, code.format(True), monkeypatch, after="journal_reviewer")
+    features = {"enable_parallel": parallel}
+    for _ in range(2):
+        result, said = run(tmp_path, stages=stages, v2_features=features)
+        assert result.exit_code == 1
+        assert "[ERROR] Stage failed: A stage of one's own: no paper came through it, of 3 papers" in said
+        assert "Stage completed: A stage of one's own" not in said
+        assert "Skipped: Stage 2: Claim Judgement: no paper came this far" in said
+        entries = checkpoint_of(tmp_path)["stages"]
+        assert [entries[name]["status"] for name in ("journal_reviewer", "own", "judge")] == [
+            "completed", "failed", "skipped"
+        ]  # fmt: skip
+    (tmp_path / f"{stages[0]['module']}.py").write_text(
+        "from literature_review.models import StageResult\n" + code.format("'trial_001' in context.paper.id")
+    )
+    monkeypatch.delitem(sys.modules, stages[0]["module"])
+    result, said = run(tmp_path, stages=stages, v2_features=features)
+    assert result.exit_code == 1
+    assert "✅ Stage completed: A stage of one's own" in said
+
+
+def test_a_stage_that_changes_the_current_folder_moves_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths are from the folder in which the run was started."""
+    make_review(tmp_path, papers=2)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    code = f"import os\ndef run(context):\n    os.chdir({str(elsewhere)!r})\n    return StageResult()\n"
+    stages = own_stage(tmp_path, code, monkeypatch, after="judge")
+    monkeypatch.chdir(tmp_path)
+    config = {"papers": "papers", "protocol": "protocol.json", "output_dir": "out", "stages": stages}
+    stream = io.StringIO()
+    assert PipelineOrchestrator(config, log=RunLog(stream)).run().exit_code == 0
+    assert Path.cwd() == elsewhere
+    assert list(elsewhere.iterdir()) == []
+    assert (tmp_path / "out" / "gap_analysis_report.html").exists()
+    assert f"Report to read: {Path('out', 'gap_analysis_report.html')}\n" in stream.getvalue()
+
+
 def test_force_reviews_everything_again(tmp_path: Path) -> None:
     make_review(tmp_path)
     run(tmp_path)
