@@ -107,6 +107,7 @@ class Number(Shape):
         self.word = "a whole number" if whole else "a number"
 
     def read(self, value: object, place: str, problems: Problems) -> Any:
+        """The number; of one that is not whole or out of range, the default."""
         if value is None and self.nullable:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -150,6 +151,7 @@ class Text(Shape):
         self.longest, self.empty, self.nullable = longest, empty, nullable
 
     def read(self, value: object, place: str, problems: Problems) -> Any:
+        """The text, folded; of one that will not do, the default."""
         if value is None and self.nullable:
             return None
         if not isinstance(value, str):
@@ -182,6 +184,7 @@ class ListOf(Shape):
         self.item, self.default, self.nothing = item, default, nothing
 
     def read(self, value: object, place: str, problems: Problems) -> Any:
+        """A tuple of what its items read to."""
         if not isinstance(value, (list, tuple)):
             return self.refuse(value, place, problems)
         if not value and self.nothing:
@@ -217,6 +220,7 @@ class Block(Shape):
         return self.read_within(value, place, problems, self)
 
     def read_within(self, value: object, place: str, problems: Problems, root: Block) -> dict[str, Any]:
+        """As `read`, for a block inside of `root`, whose keys are looked through for one that was meant."""
         if not isinstance(value, Mapping):
             self.refuse(value, place, problems)
             return self.defaults()
@@ -274,6 +278,7 @@ class Each(Shape):
         self.default: Any = {}
 
     def read(self, value: object, place: str, problems: Problems) -> Any:
+        """A dict of what its values read to, by name; names that begin with `_` are comments."""
         if not isinstance(value, Mapping):
             return self.refuse(value, place, problems)
         read: dict[str, Any] = {}

@@ -119,6 +119,7 @@ class Document:
         return any(span.start < end and start < span.end for span in self.hidden)
 
     def to_json(self) -> dict[str, Any]:
+        """Plain JSON data: pages, sections and hidden text as short lists."""
         return {
             "text": self.text,
             "pages": [[page.number, page.start, page.end] for page in self.pages],
@@ -130,6 +131,7 @@ class Document:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Document:
+        """What `to_json` was made of. Raises KeyError or TypeError for other data."""
         return cls(
             text=data["text"],
             pages=tuple(Page(*row) for row in data["pages"]),
@@ -295,6 +297,7 @@ class StageResult:
     reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
+        """Plain JSON data, as it is kept in review.db."""
         return {
             "status": self.status,
             "claims": None if self.claims is None else [claim.to_json() for claim in self.claims],
@@ -305,6 +308,7 @@ class StageResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageResult:
+        """What `to_json` was made of. Raises KeyError or TypeError for other data."""
         claims = data["claims"]
         return cls(
             status=data["status"],

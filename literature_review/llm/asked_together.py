@@ -32,6 +32,7 @@ def ask_together(asks: Sequence[Callable[[], T]], most: int, deadline: Deadline)
     errors: dict[int, BaseException] = {}
 
     def work() -> None:
+        """One thread: asks until nothing is left, or one of them has raised."""
         while True:
             with lock:
                 if errors or not left:

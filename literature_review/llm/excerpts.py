@@ -74,6 +74,7 @@ class _Splitter:
         self._ranges = self._sections(document)
 
     def excerpts(self) -> list[Excerpt]:
+        """Pieces in their order, put together as long as there is room; what holds no word is left out."""
         groups: list[list[tuple[int, int]]] = []
         room = 0
         for start, end in self._atoms():

@@ -71,6 +71,7 @@ class OfflineBackend:
         return self
 
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
+        """The likeliest passages for each sub-requirement, what was turned down, and how far the paper answers it."""
         from literature_review.models import Findings
 
         deadline.check("finding claims")
@@ -93,6 +94,7 @@ class OfflineBackend:
         wanted: Mapping[str, SubRequirement],
         deadline: Deadline,
     ) -> list[Verdict]:
+        """By relevance, directness and strength of the quote where it stands, with a reason in words."""
         deadline.check("judging")
         reading = self._reading(document)
         verdicts = []
@@ -108,6 +110,7 @@ class OfflineBackend:
         wanted: Mapping[str, SubRequirement],
         deadline: Deadline,
     ) -> Findings:
+        """For each rejected claim the same passage with more of its context, where the judge would approve that."""
         from literature_review.models import Findings
 
         deadline.check("reconsidering")

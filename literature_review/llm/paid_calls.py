@@ -194,6 +194,7 @@ class PaidCalls:
             self._budget.check(most.usd or 0.0)  # sooner than after a wait for quota
 
         def attempt(timeout: float | None) -> ModelAnswer:
+            """One request; an answer that is paid for and could not be kept is kept first."""
             if self._unsaved:
                 self._keep_unsaved()
                 kept = self._book.find(asked.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from literature_review.errors import BackendError, ReviewError
@@ -14,6 +15,8 @@ from literature_review.pipeline.stages import LoadedStage, Segment, StageEnd
 from literature_review.pipeline.work import Outcome, PaperWork
 from literature_review.pipeline.work_places import AHEAD
 
+_MARKED_TOGETHER = 8  # papers
+_MARKED_BEFORE_A_LOOK = 1000  # papers between two looks for Ctrl-C
 GRACE = 5.0  # seconds that papers under way get to end when the run is told to stop
 
 
@@ -50,12 +53,14 @@ class PaperBatch:
 
     def take_what_stands(self, papers: Iterable[PaperFile]) -> None:
         """Learn of results that earlier runs left, without running anything; a new checkpoint gets their marks."""
+        stand: list[PaperFile] = []
         for paper in papers:
             self._state.signals.check()
             self._work.plan(paper, len(self._stages) - 1)
             outcome = self._outcome(paper)
             if not outcome.kind and len(outcome.done) == len(self._stages):
-                self._mark_completed(paper)
+                stand.append(paper)
+        self._mark_completed(stand)
 
     def _outcome(self, paper: PaperFile) -> Outcome:
         return self._work.outcomes.get(paper.id, Outcome())
@@ -64,7 +69,7 @@ class PaperBatch:
         """The papers that need work; the others are marked as done."""
         todo: list[PaperFile] = []
         reasons: dict[str, list[str]] = {}
-        kept = 0
+        kept: list[PaperFile] = []
         for paper in papers:
             self._state.signals.check()
             reason = self._work.plan(paper, last)
@@ -74,10 +79,10 @@ class PaperBatch:
             elif self._outcome(paper).kind:
                 self._mark_failed(paper)
             else:
-                kept += 1
-                if segment.closes_papers:
-                    self._mark_completed(paper)
-        self._tell(segment, kept, reasons)
+                kept.append(paper)
+        if segment.closes_papers:
+            self._mark_completed(kept)
+        self._tell(segment, len(kept), reasons)
         return todo
 
     def _tell(self, segment: Segment, kept: int, reasons: dict[str, list[str]]) -> None:
@@ -92,11 +97,21 @@ class PaperBatch:
                 why = what.get(reason, f"{reason} changed: done again")
                 self._state.log.info(f"{title}: {_papers(len(names))}: {why}: {some(names)}")
 
-    def _mark_completed(self, paper: PaperFile) -> None:
-        entry = self._state.checkpoint.get_paper_status(paper.id)
+    def _mark_completed(self, papers: Sequence[PaperFile]) -> None:
+        """Several at a time: updates of threads that come together share one flush to disk."""
+        unmarked = [paper for paper in papers if self._lacks_marks(paper)]
+        with ThreadPoolExecutor(_MARKED_TOGETHER) as pool:
+            for at in range(0, len(unmarked), _MARKED_BEFORE_A_LOOK):
+                self._state.signals.check()
+                list(pool.map(self._mark_one, unmarked[at : at + _MARKED_BEFORE_A_LOOK]))
+
+    def _lacks_marks(self, paper: PaperFile) -> bool:
+        entry = self._state.checkpoint.get_paper_status(paper.id) or {}
+        return entry.get("stage") != "completed" or bool(set(self._outcome(paper).done) - set(entry.get("stages", {})))
+
+    def _mark_one(self, paper: PaperFile) -> None:
         done = list(self._outcome(paper).done)
-        if entry is None or entry.get("stage") != "completed" or set(done) - set(entry.get("stages", {})):
-            self._state.checkpoint.update_paper_status(paper.id, "completed", stages_completed=done)
+        self._state.checkpoint.update_paper_status(paper.id, "completed", stages_completed=done)
 
     def _mark_failed(self, paper: PaperFile) -> None:
         outcome = self._outcome(paper)

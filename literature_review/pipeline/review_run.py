@@ -53,6 +53,8 @@ class ReviewRun:
         self._record = StageRecord(checkpoint, names, checkpoint.data.get("stages"))
 
     def run(self) -> RunResult:
+        """Run it to its end, a failure or an interrupt; the RunResult says which. Raises CheckpointError where another
+        run is writing the checkpoint."""
         status = "failed"
         self._state.signals.begin(self._tell_stopping)
         try:

@@ -28,6 +28,7 @@ class StageRecord:
             self.entries[name] = dict(entry) if isinstance(entry, dict) else {"status": "pending", "attempts": 0}
 
     def begin(self, names: Iterable[str]) -> None:
+        """These stages are running from now on: one attempt more for each."""
         with self._lock:
             for name in names:
                 self._began[name] = time.monotonic()
@@ -40,6 +41,7 @@ class StageRecord:
         self._save()
 
     def end(self, names: Iterable[str], status: str, reason: str = "", retries: int = 0) -> None:
+        """These stages ended as `status` says; `retries`: attempts beyond the one that `begin` counted."""
         with self._lock:
             for name in names:
                 entry = self.entries[name]
@@ -55,10 +57,6 @@ class StageRecord:
         with self._lock:
             self.entries[name] = {"status": "skipped", "attempts": 0, "reason": reason}
         self._save()
-
-    def running(self) -> list[str]:
-        with self._lock:
-            return [name for name, entry in self.entries.items() if entry["status"] == "running"]
 
     def _save(self) -> None:
         with self._lock:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from literature_review.files import write_atomically
+from literature_review.files import written_atomically
 
 # Known keys come in this order, all others behind them by name.
 KEY_ORDER = (
@@ -36,14 +37,23 @@ class JsonReport:
 
         Raises TypeError for what is no plain JSON data (naming its place), and OSError.
         """
-        write_atomically(path, encode(report))
+        with written_atomically(path) as file:
+            for piece in _pieces(report):
+                file.write(piece)
 
 
 def encode(report: Mapping[str, Any]) -> bytes:
     """The report as UTF-8 JSON with a line feed at the end. Raises TypeError for what is no JSON data."""
-    text = json.dumps(_plain(report, "report"), ensure_ascii=False, allow_nan=False, indent=1)
-    # A lone surrogate stands inside a string, where the handler's \udXXX is its JSON escape.
-    return (text + "\n").encode("utf-8", "backslashreplace")
+    return b"".join(_pieces(report))
+
+
+def _pieces(report: Mapping[str, Any]) -> Iterator[bytes]:
+    """The encoded report, bit by bit: in one text it takes ten times the file's size."""
+    words = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=1).iterencode(_plain(report, "report"))
+    while some := "".join(islice(words, 10_000)):
+        # A lone surrogate stands inside a string, where the handler's \udXXX is its JSON escape.
+        yield some.encode("utf-8", "backslashreplace")
+    yield b"\n"
 
 
 def _plain(value: Any, place: str) -> Any:
