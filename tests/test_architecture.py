@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,3 +106,20 @@ def test_importing_the_command_imports_nothing_heavy() -> None:
         "concurrent.futures.process",
     }
     assert not heavy & set(run.stdout.split())
+
+
+def test_the_bench_extra_brings_what_the_benchmarks_import() -> None:
+    """Beside what stands in the extra by its name: numpy and scipy come with scikit-learn, distributed with dask."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    lists = dict(re.findall(r"^(\w+) = (\[.*?\])$", text, re.MULTILINE | re.DOTALL))
+    listed = "".join(lists[name] for name in ("bench", "gemini", "openai", "dependencies"))
+    brought = set(re.findall(r'"([\w-]+)', listed))
+    assert "[gemini,openai]" in lists["bench"]
+    by_other_names = {"sklearn": "scikit-learn", "numpy": "scikit-learn", "scipy": "scikit-learn",
+                      "distributed": "dask", "google": "google-genai", "throttled": "throttled-py"}
+    files = list((ROOT / "benchmarks").glob("*.py"))
+    ours = {path.stem for path in files} | {"literature_review", "pipeline_orchestrator", "tests", *sys.stdlib_module_names}
+    used = {name.split(".")[0] for path in files for name in imports(path)}
+    used |= set(re.findall(r'(?:peer|import_module|find_spec)\("(\w+)', "".join(path.read_text() for path in files)))
+    needed = {by_other_names.get(name, name.replace("_", "-")) for name in used - ours}
+    assert {"scikit-learn", "tenacity", "pypdf", "lmdb"} <= needed <= brought
