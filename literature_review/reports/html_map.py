@@ -83,8 +83,8 @@ def _line(row: Row, view: ReportView) -> str:
         title = f"{STATE_WORDS[known]}, {decimal(cell.get('score'))}" if cell else "no entry"
         letter = LETTERS[known]
         if known in ("covered", "partial", "rejected"):
-            letter = f'<a href="#{targets.get(paper, row.anchor)}">{letter}</a>'
-        drawn.append(f'<td class="{known}" title="{title}">{letter}</td>')
+            letter = f'<a href="#{targets.get(paper, row.anchor)}" aria-label="{title}">{letter}</a>'
+        drawn.append(f'<td class="{known}" title="{title}" aria-label="{title}">{letter}</td>')
     return f"<tr>{_row_head(row)}{''.join(drawn)}</tr>\n"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 _SMALL_WORDS = frozenset(
     re.findall(
@@ -24,6 +25,21 @@ WORD = re.compile(r"[^\W_]+")
 _SPELT = re.compile(r"((?<=[a-z]{2}[iy])[sz](?=e|ing|ation)|(?<=[a-z]{3})ou?r|[ao]?e)", re.IGNORECASE)
 _SPELLINGS = {"z": "[sz]", "or": "ou?r", "e": "[ao]?e"}
 _SHORTEST_SPELT = 5  # letters
+_ODD_PLURALS = {
+    "women": "woman", "men": "man", "children": "child", "mice": "mouse", "feet": "foot", "teeth": "tooth",
+    "people": "person", "lives": "life", "wives": "wife", "halves": "half", "calves": "calf", "leaves": "leaf",
+    "criteria": "criterion", "phenomena": "phenomenon", "bacteria": "bacterium", "media": "medium", "sera": "serum",
+    "indices": "index", "matrices": "matrix", "appendices": "appendix", "cortices": "cortex", "vertebrae": "vertebra",
+    "larvae": "larva", "stimuli": "stimulus", "nuclei": "nucleus", "fungi": "fungus", "foci": "focus", "loci": "locus",
+    "thrombi": "thrombus", "emboli": "embolus", "viruses": "virus", "fetuses": "fetus", "foetuses": "foetus",
+    "sinuses": "sinus", "biases": "bias", "lenses": "lens", "analyses": "analysis", "diagnoses": "diagnosis",
+    "prognoses": "prognosis", "hypotheses": "hypothesis", "syntheses": "synthesis", "prostheses": "prosthesis",
+    "metastases": "metastasis", "stenoses": "stenosis", "crises": "crisis", "psychoses": "psychosis",
+    "neuroses": "neurosis", "thromboses": "thrombosis", "fibroses": "fibrosis",
+}  # fmt: skip
+_ODD_SINGULARS = {one: many for many, one in _ODD_PLURALS.items()}
+_COMPOUND = re.compile(r"(?<=\w{2})(?:women|woman|children|child|analyses|analysis|viruses|virus)$")  # grandchildren
+_OF_HISSING = re.compile(r"(?<=ss|.x|sh)es$|(?<=ch)(?<![dhkr]ach)es$")  # classes, boxes, approaches; no headaches
 _PLURAL = re.compile(r"(?<=[a-z])(?:ies|(?<![aeiou])y)$|(?<=[^\W\d_]{2}[^\W\d_s])s$", re.IGNORECASE)
 _GAP = re.compile(r"[\s\u2010-\u2015-]+")
 _WORDS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese, Korean signs
@@ -38,13 +54,37 @@ def phrase(keyword: str) -> re.Pattern[str]:
     """The keyword as whole words, in any case, with hyphens, line breaks, the other spelling and the other number
     allowed for."""
     *parts, last_part = parts_of(keyword)
-    stem = last_part if last_part.isupper() else _without_plural(last_part)  # AIDS is no plural
-    joined = r"[\s\u2010-\u2015-]{1,3}".join(map(_in_any_spelling, (*parts, stem)))
-    first, last = (*parts, stem)[0][0], last_part[-1]
+    joined = r"[\s\u2010-\u2015-]{1,3}".join((*map(_in_any_spelling, parts), _in_any_number(last_part)))
+    first, last = (*parts, last_part)[0][0], last_part[-1]
     edge = r"(?<![^\W_])" if first.isalnum() and first < _WORDS_WITHOUT_BLANKS else ""
-    number = "(?:y|ies)" if stem != last_part and last_part.lower().endswith(("y", "ies")) else "(?:s?e?s)?"
-    ending = rf"{number}(?![^\W_])" if last.isalnum() and last < _WORDS_WITHOUT_BLANKS else ""
+    ending = r"(?![^\W_])" if last.isalnum() and last < _WORDS_WITHOUT_BLANKS else ""
     return re.compile(edge + joined + ending, re.IGNORECASE)
+
+
+def _in_any_number(word: str) -> str:
+    """A pattern for the word in singular and plural, in any spelling."""
+    if word.isupper():  # AIDS is no plural
+        return _in_any_spelling(word) + "(?:s?e?s)?"
+    one = _singular(word.lower())
+    many = _odd(one, _ODD_SINGULARS)
+    if many != one:
+        return f"(?:{_in_any_spelling(one)}(?:e?s)?|{_in_any_spelling(many)})"
+    word = one if one != word.lower() else word
+    stem = _without_plural(word)
+    is_of_y = stem != word and word.lower().endswith(("y", "ies"))
+    return _in_any_spelling(stem) + ("(?:y|ies)" if is_of_y else "(?:s?e?s)?")
+
+
+def _singular(word: str) -> str:
+    """A word in small letters, in singular where its plural is an odd one; one in -s keeps it."""
+    return _OF_HISSING.sub("", _odd(word, _ODD_PLURALS))
+
+
+def _odd(word: str, other_number: Mapping[str, str]) -> str:
+    """The word's other number, also where it is the end of a compound; itself where the table has none."""
+    found = _COMPOUND.search(word)
+    start = found.start() if found else 0
+    return word[:start] + other_number.get(word[start:], word[start:])
 
 
 def _without_plural(word: str) -> str:
@@ -69,7 +109,7 @@ def content_words(text: str) -> set[str]:
     """Lower-case words that carry meaning, in one spelling, without plural endings."""
     found = [
         _SPELT.sub(lambda piece: _in_one_spelling(piece[0]), word) if len(word) >= _SHORTEST_SPELT else word
-        for word in WORD.findall(text.lower())
+        for word in map(_singular, WORD.findall(text.lower()))
     ]
     words = {word for word in found if len(word) > 2 and word not in _SMALL_WORDS and word[0] < _WORDS_WITHOUT_BLANKS}
     words |= {run[at : at + 2] for run in found if run[0] >= _WORDS_WITHOUT_BLANKS for at in range(len(run) - 1)}

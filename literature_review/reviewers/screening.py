@@ -7,8 +7,8 @@ paper costs nothing.
 A criterion's keywords are alternatives; one without keywords is met by a sentence that holds most of the content
 words of its text (in Chinese, Japanese and Korean: pairs of signs). British and American spelling, singular and plural
 are one. One that names nothing to look for decides nothing, and the record says so. A paper that only speaks of other
-work ("unlike earlier meta-analyses"), or of whom it left out, does not meet an exclusion. What is unknown (a year, a
-language) excludes nobody.
+work ("unlike earlier meta-analyses"), or of whom it left out, does not meet an exclusion; nor does the name of a body
+(University for Women). What is unknown (a year, a language) excludes nobody.
 """
 
 from __future__ import annotations
@@ -33,6 +33,13 @@ _OF_OTHERS = re.compile(
 )
 # Tells of all whom its sentence names.
 _LEFT_OUT = re.compile(r"\b(?:exclu(?:des?|ded|ding|sions?)|ineligib\w*)\b", re.IGNORECASE)
+_NAME = re.compile(
+    r"[A-Z][^\W_]*(?:['\u2019-]\w+)*(?:\s(?:(?:of|for|and|the|de|&)\s){0,2}[A-Z][^\W_]*(?:['\u2019-]\w+)*)*"
+)
+_BODY = re.compile(
+    r"\b(?:Universit|Hospital|Institut|Foundation|Journal|Archives|Annals"
+    r"|(?:Department|Faculty|School|College|Centre|Center|Clinic|Academy|Society|Ministry|Division)\s(?:of|for)\b)"
+)
 _NEAR = 40  # characters before a word within which another word tells of whom it speaks
 _SENTENCE = re.compile(r"[^.!?\n。！？]+(?:\n(?![ \t]*\n)[^.!?\n。！？]+)*")
 
@@ -161,8 +168,14 @@ def _sentences_with(
             continue
         before = document.text[max(start, found.start() - _NEAR) : found.start()]
         is_left_out = _LEFT_OUT.search(document.text, start, end) or _OF_OTHERS.search(before)
-        if not (about_itself and is_left_out):
+        if not (about_itself and (is_left_out or _is_in_a_name(found, start, end))):
             yield start, end
+
+
+def _is_in_a_name(found: re.Match[str], start: int, end: int) -> bool:
+    """Whether what was found is a part of the name of a body, and names none itself: Asian University for Women."""
+    names = () if _BODY.search(found.group()) else _NAME.finditer(found.string, start, end)
+    return any(name.start() <= found.start() < name.end() and _BODY.search(name.group()) for name in names)
 
 
 def _best_sentence(
@@ -170,9 +183,10 @@ def _best_sentence(
 ) -> Range | None:
     """The sentence with the largest share of the wanted words, if that share is reached."""
     wanted = content_words(wanted_text)
+    drop_bodies = about_itself and not _BODY.search(wanted_text)
     best, best_range = 0.0, None
     for found in _SENTENCE.finditer(document.text, low, high):
-        words = content_words(found.group())
+        words = content_words(_without_bodies(found.group()) if drop_bodies else found.group())
         if not wanted or document.is_hidden(*found.span()):
             continue
         reached = len(wanted & words) / len(wanted)
@@ -182,6 +196,10 @@ def _best_sentence(
         return None
     at = best_range[0] + len(document.text[slice(*best_range)]) - len(document.text[slice(*best_range)].lstrip())
     return sentence_around(document.text, at, at + 1)
+
+
+def _without_bodies(sentence: str) -> str:
+    return _NAME.sub(lambda name: " " if _BODY.search(name[0]) else name[0], sentence)
 
 
 def _tells_of_others(sentence: str, wanted_text: str) -> bool:

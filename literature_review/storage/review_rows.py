@@ -54,7 +54,7 @@ SUB_REQUIREMENTS = Table("sub_requirements", 1, ("id", "requirement", "position"
 PAPERS = Table("papers", 1, (
     "id", "sha256", "size", "state", "title", "authors", "year", "doi", "language", "sources", "pages",
     "characters", "hidden", "error", "error_type", "duplicate_of", "included", "screening_criterion",
-    "screening_reason", "screening_quote", "screening_page",
+    "screening_reason", "screening_quote", "screening_page", "duplicate_by", "suspicious",
 ))  # fmt: skip
 RELATED_PAPERS = Table("related_papers", 2, ("paper", "related", "relation"))
 CLAIMS = Table("claims", 1, (
@@ -114,6 +114,7 @@ def _paper(review: PaperReview) -> Row:
         known.doi, known.language, to_json(dict(known.sources)), review.pages, review.characters,
         to_json(review.hidden), review.error, review.error_type, review.duplicate_of or None,
         screening.included, screening.criterion, screening.reason, screening.quote, screening.page,
+        review.duplicate_by, to_json(review.suspicious),
     )  # fmt: skip
 
 

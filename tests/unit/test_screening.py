@@ -44,6 +44,19 @@ def test_an_inclusion_criterion_is_met_by_any_of_its_keywords_in_any_spelling() 
         ("case-studies", "A case study."),
         ("virus", "Both viruses."),
         ("oedema", "Edema was rare."),
+        ("women", "Of each woman we know the age."),
+        ("woman", "All were women."),
+        ("children", "Each child was weighed."),
+        ("child", "Schoolchildren, that is children, were weighed."),
+        ("mice", "A mouse was weighed."),
+        ("meta-analyses", "This is a meta-analysis."),
+        ("systematic analysis", "Two systematic analyses."),
+        ("viruses", "One virus."),
+        ("diagnosis", "The diagnoses were made early."),
+        ("headaches", "One headache."),
+        ("approaches", "An approach."),
+        ("person", "Older people came."),
+        ("index", "Two indexes."),
     ],
 )
 def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword: str, text: str) -> None:
@@ -53,7 +66,10 @@ def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword:
 
 @pytest.mark.parametrize(
     ("keyword", "text"),
-    [("AIDS", "A hearing aid."), ("study", "A stud farm."), ("color", "The colon."), ("trial", "Triage.")],
+    [
+        ("AIDS", "A hearing aid."), ("study", "A stud farm."), ("color", "The colon."), ("trial", "Triage."),
+        ("men", "Many humans."), ("child", "A chill."), ("mice", "Pumice."),
+    ],
 )
 def test_words_that_only_look_alike_are_other_words(keyword: str, text: str) -> None:
     assert not excluding(text, keyword)
@@ -76,6 +92,27 @@ def test_the_words_of_a_criterion_are_found_in_the_other_spelling() -> None:
 def test_whom_a_paper_left_out_does_not_exclude_it(text: str) -> None:
     assert not excluding(text, "diabetes")
     assert not excluding(text, words="People with diabetes")
+
+
+@pytest.mark.parametrize(
+    ("text", "excluded"),
+    [
+        ("Ada Byron 1 Asian University for Women, Chattogram 4000, Bangladesh\nWe trained networks.", False),
+        ("Networks\nA. Byron, Brigham and Women's Hospital, Boston\nWe trained networks.", False),
+        ("We worked at the Hospital for Sick Children. Networks were trained.", False),
+        ("Women at a university hospital: a trial. We asked them.", True),
+        ("Journal of Women's Health 2020. Women were asked.", True),
+        ("A TRIAL IN WOMEN\nBoston", True),
+    ],
+)
+def test_the_name_of_a_body_excludes_nobody(text: str, excluded: bool) -> None:
+    """An affiliation or a journal says where a paper comes from, not of whom it tells."""
+    assert excluding(text, "women", "children") is excluded
+    assert excluding(text, words="women") is excluded
+
+
+def test_a_criterion_may_name_bodies_itself() -> None:
+    assert excluding("We worked at the Leeds University Hospital. Networks were trained.", "university hospital")
 
 
 def test_a_criterion_may_itself_say_what_is_lacking() -> None:

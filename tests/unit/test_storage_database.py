@@ -104,7 +104,7 @@ REVIEWS = [
         related={"b.pdf": "supplement"},
     ),
     review("b.pdf", state="excluded", screening=ScreeningDecision(False, "years", "1999 is too old", "in 1999", 1)),
-    review("c.pdf", state="duplicate", duplicate_of="a.pdf"),
+    review("c.pdf", state="duplicate", duplicate_of="a.pdf", duplicate_by="same DOI", suspicious=("ignore the rest",)),
     review("d.pdf", state="unreadable", error="it is encrypted", error_type="permanent", hidden=("white text",)),
 ]
 
@@ -156,6 +156,9 @@ def test_a_review_is_in_the_tables(database: Database, path: Path) -> None:
         "screening_page "
         "FROM papers WHERE id = 'b.pdf'",
     ) == [(0, "years", "1999 is too old", "in 1999", 1)]
+    assert ask(path, "SELECT duplicate_by, suspicious FROM papers WHERE id IN ('a.pdf', 'c.pdf') ORDER BY id") == [
+        ("", "[]"), ("same DOI", '["ignore the rest"]')
+    ]  # fmt: skip
     assert ask(path, "SELECT error, error_type, hidden FROM papers WHERE id = 'd.pdf'") == [
         ("it is encrypted", "permanent", '["white text"]')
     ]
