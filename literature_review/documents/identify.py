@@ -6,6 +6,7 @@ metadata of the file, where it is sensible -> else the first page -> Bibliograph
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -47,6 +48,7 @@ _YEAR_OF_HEAD = re.compile(
 )
 _HEAD_CHARACTERS = 1_500
 _LONGEST_TITLE = 400
+_OWN_WORDS = 0.75  # of a title's words, that stand on the page where it is the paper's own
 _CHINESE = re.compile("[^\n]{0,40}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{5}")
 _BAD_TITLE = re.compile(
     r"^(?:untitled.*|microsoft word.*|.*\.(?:docx?|pdf|tex|dvi|indd|qxd|rtf|odt|pptx?|ps)|title|document\d*|paper|"
@@ -102,8 +104,20 @@ def identify_front(document: Document) -> Bibliography:
 
 
 def _title(metadata: Mapping[str, str], page: str) -> tuple[str, str]:
-    given = good_title(metadata.get("title", ""))
-    return (given, FILE) if given else (title_in(page), FIRST_PAGE)
+    given, seen = good_title(metadata.get("title", "")), title_in(page)
+    is_by_hand = metadata.get("reader", "text") == "text"  # front matter
+    is_own = given and (is_by_hand or not seen or _stands_on(page, given))
+    return (given, FILE) if is_own else (seen, FIRST_PAGE)
+
+
+def _stands_on(page: str, title: str) -> bool:
+    """Whether most words of a title stand on the page, outside of its running heads. A PDF's field may hold what
+    another paper, a template or the journal is called."""
+    lines = (line for line in page.split("\n") if not _is_running_head(line))
+    letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", " ".join(lines)).casefold()))
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", title).casefold())
+    words = [word for word in words if len(word) > 3] or words
+    return sum(word in letters for word in words) >= _OWN_WORDS * len(words)
 
 
 def _first(*offers: tuple[str | int | None, str]) -> tuple[str | int | None, str]:

@@ -32,6 +32,8 @@ _RIS_MAPPING = {tag: tag for tag in ("TY", "ER", "UK", "DO", *_RIS_TITLES, *_RIS
 _BIBTEX_FILES = ("file", "pdf", "localfile", "local-url")
 _UNESCAPED_PART = re.compile(r"(?:[^\\:;]|\\.)+")
 _SUFFIX = re.compile(r"^(?:jr|sr|ii|iii|iv)\.?$", re.I)
+_MARKS = re.compile(r"</?(?:i|b|u|em|strong|sub|sup|sc|scp|span|p|title)(?: [^<>]{0,100})?/?>", re.I)
+_ENTITY = re.compile(r"&#?\w{1,31};")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdd4\ufffe\uffff]+")
 
 
@@ -130,7 +132,7 @@ def _from_ris(record: Mapping[str, Any], name: str, place: str) -> ReferenceEntr
         "RIS",
         name,
         place,
-        title=_plain(next((str(record[tag]) for tag in _RIS_TITLES if record.get(tag)), "")),
+        title=_title(next((str(record[tag]) for tag in _RIS_TITLES if record.get(tag)), "")),
         authors=_names(lists["AU"] or lists["A1"]),
         year=next((year for date in dates if (year := year_in(date))), None),
         doi=find_doi(str(record.get("DO") or ""), *lists["M3"], *lists["UR"], *lists["LK"]),
@@ -166,7 +168,7 @@ def _from_bibtex(entry: Any, name: str, place: str) -> ReferenceEntry:
         "BibTeX",
         name,
         place,
-        title=_plain(plain_from_tex(fields.get("title", "")[: 4 * _MAX_FIELD])),
+        title=_title(plain_from_tex(fields.get("title", "")[: 4 * _MAX_FIELD])),
         authors=_names(tex_names(fields.get("author", ""))),
         year=next((year for date in dates if (year := year_in(date))), None),
         doi=find_doi(plain_from_tex(fields.get("doi", "")[:_MAX_FIELD]), *links),
@@ -196,6 +198,15 @@ def _spoken(name: str) -> str:
     if len(parts) == 3 and _SUFFIX.match(parts[2]):
         parts = [f"{parts[0]} {parts[2]}", parts[1]]
     return f"{parts[1]} {parts[0]}".strip() if len(parts) == 2 else name.strip(" ,")
+
+
+def _title(text: str) -> str:
+    """A title without the marks that programs put into it: <i>, <sub>, &amp;."""
+    if "&" in text:
+        from html import unescape
+
+        text = _ENTITY.sub(lambda found: unescape(found[0]), text)
+    return _plain(_MARKS.sub("", text))
 
 
 def _plain(text: str) -> str:

@@ -21,11 +21,13 @@ _ACCENT = re.compile(
     r"""\\(?:([`'^~"=.])[ ]*|([uvHckrdb])(?:[ ]+|(?=\{|\\)))(?:\{[ ]*(\\?[^\W\d_])[ ]*\}|(\\?[^\W\d_]))"""
 )
 _LETTER = re.compile(r"\\([A-Za-z]+)(?:[ ]+|\{\}|(?![A-Za-z]))")
+_FORMULA = re.compile(r"\$([^$]{0,200})\$")  # CO$_2$
 _ESCAPED = re.compile(r"\\([&%$#_{}\\ ])")
 
 
 def plain_from_tex(text: str) -> str:
     """`text` without its TeX: `M{\\"u}ller \\& {S}{\\o}n` is Müller & Søn."""
+    text = _FORMULA.sub(lambda found: re.sub("[_^]", "", found[1]), text)
     if "\\" in text:
         text = _ACCENT.sub(_accented, text)
         text = _ESCAPED.sub(lambda found: {"{": "\ue000", "}": "\ue001", "\\": " "}.get(found[1], found[1]), text)

@@ -1,7 +1,8 @@
 """The report as JSON: everything it holds, for programs.
 
-Strict JSON (a number that is not finite becomes null), UTF-8, an indent of one, and one order of keys whatever
-order the report was put together in: two runs over the same input differ in `run` alone.
+Strict JSON (a number that is not finite becomes null), UTF-8, an indent of one (a cell of the map, of which there
+may be very many, on a line), and one order of keys whatever order the report was put together in: two runs over the
+same input differ in `run` alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ KEY_ORDER = (
     "score", "scores", "coverage", "direction", "reason", "appeal_of", "claims", "context", "before",
     "after", "nearest", "cells", "not_assessed",
 )  # fmt: skip
+_LINE = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _LEAVES = (str, int, type(None))
 _RANK = {key: rank for rank, key in enumerate(KEY_ORDER)}
 
@@ -49,11 +51,30 @@ def encode(report: Mapping[str, Any]) -> bytes:
 
 def _pieces(report: Mapping[str, Any]) -> Iterator[bytes]:
     """The encoded report, bit by bit: in one text it takes ten times the file's size."""
-    words = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=1).iterencode(_plain(report, "report"))
+    words = _laid_out(_plain(report, "report"), "\n")
     while some := "".join(islice(words, 10_000)):
         # A lone surrogate stands inside a string, where the handler's \udXXX is its JSON escape.
         yield some.encode("utf-8", "backslashreplace")
     yield b"\n"
+
+
+def _laid_out(value: Any, margin: str, name: str = "") -> Iterator[str]:
+    """JSON text of plain data. `margin`: a line feed and what the closing bracket stands behind; `name`: its key."""
+    inner = margin + " "
+    if isinstance(value, list) and value and name == "cells":
+        yield f"[{inner}{f',{inner}'.join(map(_LINE.encode, value))}{margin}]"
+    elif isinstance(value, list) and value:
+        for at, item in enumerate(value):
+            yield f",{inner}" if at else f"[{inner}"
+            yield from _laid_out(item, inner)
+        yield f"{margin}]"
+    elif isinstance(value, dict) and value:
+        for at, (key, item) in enumerate(value.items()):
+            yield f"{',' if at else '{'}{inner}{_LINE.encode(key)}: "
+            yield from _laid_out(item, inner, key)
+        yield f"{margin}}}"
+    else:
+        yield _LINE.encode(value)
 
 
 def _plain(value: Any, place: str) -> Any:

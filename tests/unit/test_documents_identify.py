@@ -40,11 +40,12 @@ Abstract
 The patients that were in the trial had less headache with apples than with the placebo, and this was so in all
 of the groups for which it has been tried.
 """
+WHOLE_TITLE = "Apples against headache: a randomised trial of daily fruit in adults"
 
 
 def test_an_article_s_first_page_tells_all() -> None:
     found = identify_document(document(ARTICLE))
-    assert found.title == "Apples against headache: a randomised trial of daily fruit in adults"
+    assert found.title == WHOLE_TITLE
     assert found.authors == ("Ada Byron", "Bo Li", "Cato van Dam")
     assert (found.year, found.doi, found.language) == (2019, "10.1234/apples.2019(5)", "en")
     assert set(found.sources) == {"title", "authors", "year", "doi", "language"}
@@ -55,6 +56,31 @@ def test_the_file_s_own_fields_go_before_the_page() -> None:
     found = identify_document(document(ARTICLE, title="A better title", author="Someone Else", doi="10.5555/own"))
     assert (found.title, found.authors, found.doi) == ("A better title", ("Someone Else",), "10.5555/own")
     assert found.sources["title"] == "file metadata"
+
+
+@pytest.mark.parametrize(
+    ("title", "source"),
+    [
+        ("Apples against headache", "file metadata"),
+        ("APPLES AGAINST HEADACHE: A RANDOMISED TRIAL OF DAILY FRUIT IN ADULTS", "file metadata"),
+        ("Apples Against Head\u00adache \u2013 A Randomized Trial of Daily Fruit in Adults", "file metadata"),
+        ("Pears and the common cold: a cohort study", "first page"),
+        ("Template for submissions to the society", "first page"),
+        ("Journal of Apples", "first page"),
+        ("", "first page"),
+    ],
+)
+def test_the_title_field_of_a_pdf_counts_where_the_page_has_its_words(title: str, source: str) -> None:
+    """The field may be left over from a template or another paper; front matter is written by hand and stands."""
+    found = identify_document(document(ARTICLE, title=title, reader="pypdfium2 5.0"))
+    assert found.sources["title"] == source
+    assert found.title == (title if source == "file metadata" else WHOLE_TITLE)
+    assert identify_document(document(ARTICLE, title=title, reader="text")).title == (title or WHOLE_TITLE)
+
+
+def test_the_title_field_of_a_pdf_stands_where_the_page_names_none() -> None:
+    found = identify_document(document("12 34 56\n", title="Pears and the common cold", reader="pypdfium2 5.0"))
+    assert found.title == "Pears and the common cold"
 
 
 def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None:

@@ -376,11 +376,29 @@ def test_a_missing_package_is_one_line_and_the_files_go_unused(tmp_path: Path, m
         (r"{\'E}cole, \c{c}a, \v{S}koda, \r{a}, \v s", "École, ça, Škoda, å, š"),
         (r"Stra{\ss}e \emph{in vivo} 5\% --- $\alpha$", "Straße in vivo 5% — α"),
         (r"100\,000 \unknown{x} \{y\}", "100\\,000 x {y}"),
+        ("CO$_2$ and 10$^{-3}$ of {H$_{2}$O}", "CO2 and 10-3 of H2O"),
         ("plain", "plain"),
     ],
 )
 def test_tex_is_undone(tex: str, plain: str) -> None:
     assert plain_from_tex(tex).replace("\\,", "\\,") == plain
+
+
+@pytest.mark.parametrize(
+    ("given", "title"),
+    [
+        ("Effect of <i>Lactobacillus</i> on CO<sub>2</sub>", "Effect of Lactobacillus on CO2"),
+        ('On <span style="font-variant:small-caps;">dna</span> in mice', "On dna in mice"),
+        ("Calls &amp; texts &#x2013; &lt;i&gt;a trial&lt;/i&gt;", "Calls & texts \u2013 a trial"),
+        ("Doses of AT&T with p<0.05 and a <b", "Doses of AT&T with p<0.05 and a <b"),
+        ("A <script>alert(1)</script> title", "A <script>alert(1)</script> title"),
+    ],
+)
+def test_the_marks_of_programs_are_no_part_of_a_title(tmp_path: Path, given: str, title: str) -> None:
+    """Zotero, Scopus and Crossref write them; a paper is found by its title without them."""
+    ris, bibtex = f"TY  - JOUR\nTI  - {given}\nER  - \n", f"@misc{{a, title={{{given}}}}}"
+    for name, content in (("a.ris", ris), ("a.bib", bibtex)):
+        assert [entry.title for entry in entries(tmp_path, name, content)[0]] == [title]
 
 
 def test_names_are_parted_outside_of_braces() -> None:

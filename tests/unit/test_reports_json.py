@@ -36,6 +36,15 @@ def test_the_whole_report_reads_back_with_hostile_texts_and_all() -> None:
     assert json.loads(encode(report)) == report
 
 
+def test_a_cell_of_the_map_is_a_line() -> None:
+    """There may be very many: the indent alone would be a quarter of the report."""
+    report = sample_report()
+    lines = encode(report).decode().split("\n")
+    subs = [sub for q in report["questions"] for r in q["requirements"] for sub in r["sub_requirements"]]
+    cells = [json.loads(line.strip().rstrip(",")) for line in lines if line.lstrip().startswith('{"paper": ')]
+    assert cells == [cell for sub in subs for cell in sub["cells"]]
+
+
 def test_a_lone_surrogate_is_an_escape_in_valid_utf8() -> None:
     assert encode({"quote": "a\ud800b"}) == b'{\n "quote": "a\\ud800b"\n}\n'
 
