@@ -61,12 +61,10 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[bytes]:
 def _laid_out(value: Any, margin: str, name: str = "") -> Iterator[str]:
     """JSON text of plain data. `margin`: a line feed and what the closing bracket stands behind; `name`: its key."""
     inner = margin + " "
-    if isinstance(value, list) and value and name == "cells":
-        yield f"[{inner}{f',{inner}'.join(map(_LINE.encode, value))}{margin}]"
-    elif isinstance(value, list) and value:
+    if isinstance(value, list) and value:
         for at, item in enumerate(value):
             yield f",{inner}" if at else f"[{inner}"
-            yield from _laid_out(item, inner)
+            yield from (_LINE.encode(item),) if name == "cells" else _laid_out(item, inner)
         yield f"{margin}]"
     elif isinstance(value, dict) and value:
         for at, (key, item) in enumerate(value.items()):
