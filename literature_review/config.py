@@ -14,12 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from literature_review import config_shape, stage_order
-from literature_review.config_shape import BACKENDS, SCORE_WEIGHTS, on_this_machine
+from literature_review.config_shape import BACKENDS, DEFAULT_FILE, SCORE_WEIGHTS, on_this_machine
 from literature_review.errors import ConfigError
 from literature_review.light_record import as_plain, made, record
 from literature_review.strict_json import Problems, read_json
-
-DEFAULT_FILE = "pipeline_config.json"
 
 
 @record

@@ -18,6 +18,7 @@ from literature_review.plugins import PLUGINS
 from literature_review.stage_order import order_stages
 from literature_review.strict_json import Problems, join, looks_secret, shown
 
+DEFAULT_FILE = "pipeline_config.json"
 BACKENDS = PLUGINS["backend"]
 SCORE_WEIGHTS = {
     "relevance": 0.36,
@@ -324,8 +325,7 @@ def _absolute(path: str) -> str:
 
 
 def _files(settings: Mapping[str, Any], source: str | None) -> Iterator[tuple[str, str]]:
-    if source:
-        yield "the configuration", source
+    yield "the configuration", source or DEFAULT_FILE
     yield "protocol", settings["protocol"]
     yield "version_history_path", os.path.join(settings["output_dir"], settings["version_history_path"])
     yield "v2_features.checkpoint_file", settings["v2_features"]["checkpoint_file"]

@@ -289,7 +289,8 @@ class StageContext:
 
 
 class Stage(Protocol):
-    """A stage is a module with this function. What it raises is classified, retried or reported for it."""
+    """A stage is a module with this function. What it raises is classified, retried or reported for it. What it returns
+    is looked at: a claim that cannot be kept fails its paper alone, and a quote is approved only where it stands."""
 
     def run(self, context: StageContext) -> StageResult: ...
 

@@ -6,7 +6,7 @@ Everything that would stop a run is found here, all of it at once, before anythi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from literature_review.config import Config
@@ -28,6 +28,7 @@ from literature_review.protocol import load_protocol
 from literature_review.records import ReviewProtocol
 
 if TYPE_CHECKING:
+    from literature_review.models import Claim, Document
     from literature_review.pipeline.calls import CallGate
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ def build_parts(config: Config, log: RunLog) -> Parts:
         reports=reports,
         close=close,
         breaker=breaker,
+        fault_of=_fault_of,
     )
 
 
@@ -94,6 +96,12 @@ class Later:
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
+
+
+def _fault_of(claim: Claim, document: Document, wanted: Collection[str]) -> str:
+    from literature_review.reviewers.claims import fault_of
+
+    return fault_of(claim, document, wanted)
 
 
 def _now(make: Callable[[], Any]) -> Any:
@@ -119,10 +127,11 @@ def _try(problems: list[str], step: Callable[[], T]) -> T | None:
 
 
 def _protocol(config: Config, log: RunLog) -> ReviewProtocol:
-    if not os.path.exists(config.protocol) and "protocol" in config.defaulted and config.dry_run:
-        log.warning(
-            f"there is no protocol {config.protocol!r} yet; a run needs one: write it, or name it with --protocol"
-        )
+    if not os.path.exists(config.protocol) and "protocol" in config.defaulted:
+        remedy = "write it, or name another with --protocol"
+        if not config.dry_run:
+            raise UsageError(f"protocol: there is no file {config.protocol!r}; {remedy}")
+        log.warning(f"there is no protocol {config.protocol!r} yet; a run needs one: {remedy}")
         return ReviewProtocol("")
     try:
         return load_protocol(config.protocol)

@@ -11,14 +11,11 @@ from literature_review.errors import BudgetSpentError, OutageError, PaperError, 
 from literature_review.models import StageResult
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, RetryHelper
 from literature_review.pipeline.policy import run_with_deadline
+from literature_review.pipeline.results import StageFailedError, checked
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, StageContext
-
-
-class StageFailedError(ReviewError):
-    """A stage raised what nobody foresaw, or tried to end the program; that is the cause."""
 
 
 class StageRunner:
@@ -58,13 +55,13 @@ class StageRunner:
             began = time.monotonic()
             try:
                 result = run_with_deadline(lambda: _run(stage, context), deadline, what, state.signals.is_asked)
-                checked = _checked(stage, result, paper_id)
+                kept = checked(stage, result, context, state.parts.fault_of)
             except Exception as error:  # only to tell where; it is raised again
                 if paper_id is not None:  # of a stage over all papers, who runs it tells
                     tell_where(state.log, what, error)
                 raise
-        state.log.debug(f"{what}: {checked.status} in {time.monotonic() - began:.3f} s")
-        return checked
+        state.log.debug(f"{what}: {kept.status} in {time.monotonic() - began:.3f} s")
+        return kept
 
     def _context(
         self, stage: LoadedStage, paper_id: str | None, deadline: Deadline, fields: Mapping[str, Any]
@@ -117,20 +114,6 @@ class _WorthAnother:
     def should_retry(error: object) -> bool:
         stops_the_run = isinstance(error, (BudgetSpentError, OutageError, StoreError))
         return not stops_the_run and ErrorClassifier.should_retry(error)
-
-
-def _checked(stage: LoadedStage, result: object, paper_id: str | None) -> StageResult:
-    if not isinstance(result, StageResult):
-        raise TypeError(
-            f"the stage {stage.name} ({stage.spec.module}) returned {type(result).__name__}, not a StageResult"
-        )
-    if result.status == "failed":
-        reason = result.reason or "it says so, without a reason"
-        what = f"the stage {stage.name} ({stage.spec.module}) failed: {reason}"
-        if paper_id is None:
-            raise StageFailedError(what)
-        raise PaperError(result.reason or what)
-    return result
 
 
 def tell_where(log: RunLog, what: str, error: Exception) -> None:

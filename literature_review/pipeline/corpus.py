@@ -9,14 +9,14 @@ from typing import Any
 
 from literature_review.errors import ReviewError
 from literature_review.models import (
-    Bibliography,
     PaperFile,
     PaperReview,
     ScreeningDecision,
     StageResult,
 )
-from literature_review.pipeline.attempts import StageFailedError, StageRunner, explain, tell_where
+from literature_review.pipeline.attempts import StageRunner, explain, tell_where
 from literature_review.pipeline.parts import PapersFound
+from literature_review.pipeline.results import StageFailedError, facts_of
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage, StageEnd
 from literature_review.pipeline.work import Outcome, PaperWork
@@ -116,27 +116,17 @@ def _review(paper: PaperFile, work: PaperWork, stages: tuple[str, ...]) -> Paper
     if paper.duplicate_of is not None:
         return PaperReview(paper, "duplicate", duplicate_of=paper.duplicate_of)
     outcome = work.outcomes.get(paper.id, Outcome())
-    results = [stored.result for name in outcome.done if (stored := work.result_of(paper, name)) is not None]
-    record: dict[str, Any] = {}
-    for result in results:
-        record.update(result.record)
-    screening = ScreeningDecision(**record["screening"]) if "screening" in record else ScreeningDecision(True)
-    claims = [result.claims for result in results if result.claims is not None]
+    results = {name: stored.result for name in outcome.done if (stored := work.result_of(paper, name)) is not None}
+    facts = facts_of(results)
+    claims = [result.claims for result in results.values() if result.claims is not None]
     return PaperReview(
         paper=paper,
-        state=_state(outcome, screening, stages),
-        bibliography=Bibliography.from_json(record["bibliography"]) if "bibliography" in record else Bibliography(),
+        state=_state(outcome, facts["screening"], stages),
         claims=claims[-1] if claims else (),
-        passages=tuple(passage for result in results for passage in result.passages),
-        coverage=record.get("coverage", {}),
-        screening=screening,
-        pages=record.get("pages", 0),
-        characters=record.get("characters", 0),
-        hidden=tuple(record.get("hidden", ())),
-        suspicious=tuple(record.get("suspicious", ())),
-        contexts=record.get("contexts", {}),
+        passages=tuple(passage for result in results.values() for passage in result.passages),
         error=outcome.error,
         error_type=outcome.error_type,
+        **facts,
     )
 
 

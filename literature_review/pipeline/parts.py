@@ -10,6 +10,7 @@ from literature_review.light_record import made, record
 if TYPE_CHECKING:  # names of types alone: the dry run starts without what it does not use
     from literature_review.models import PaperFile, ReviewProtocol
     from literature_review.pipeline.policy import CircuitBreaker
+    from literature_review.pipeline.results import FaultOf
     from literature_review.pipeline.stages import LoadedStage
     from literature_review.ports import (
         Backend,
@@ -35,7 +36,8 @@ class PapersFound:
 
 @record
 class Parts:
-    """The parts of a pipeline, each known by its promise alone. `close()` gives everything back."""
+    """The parts of a pipeline, each known by its promise alone. `close()` gives everything back; `fault_of`: why a
+    claim cannot be approved for what stands in its paper, or ""."""
 
     protocol: ReviewProtocol
     stages: tuple[LoadedStage, ...]
@@ -48,6 +50,7 @@ class Parts:
     reports: Mapping[str, ReportWriter]
     close: Callable[[], None]
     breaker: CircuitBreaker | None = None
+    fault_of: FaultOf | None = None
 
 
 @record

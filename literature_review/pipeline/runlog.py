@@ -77,9 +77,12 @@ class RunLog:
         self._write("ERROR", text)
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError:
+                pass  # what could not be written stays lost, and the file is closed all the same
 
     def _write(self, level: str, text: str) -> None:
         texts = text.rstrip("\n").split("\n") if level == "DEBUG" else [text]  # a traceback has several lines

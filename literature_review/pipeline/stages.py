@@ -36,6 +36,10 @@ class LoadedStage:
     def name(self) -> str:
         return self.spec.name
 
+    @property
+    def is_ours(self) -> bool:
+        return self.spec.module in _OURS
+
 
 @record
 class Segment:

@@ -297,7 +297,7 @@ def test_without_a_configuration_the_defaults_are_told_apart_from_wrong_names(tm
     dry, real = command("--dry-run", cwd=tmp_path), command(cwd=tmp_path)
     assert (dry.returncode, real.returncode) == (0, 2)
     assert "there is no folder 'papers'" in dry.stdout
-    assert "protocol.json: there is no such file" in real.stdout
+    assert "protocol: there is no file 'protocol.json'; write it, or name another with --protocol" in real.stdout
     assert "--papers" in real.stdout
 
 

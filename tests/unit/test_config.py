@@ -507,6 +507,12 @@ def test_two_files_of_the_run_may_not_be_the_same(tmp_path: Path) -> None:
         load_config(str(path))
 
 
+def test_a_checkpoint_may_not_take_the_place_of_a_configuration_that_is_yet_to_come() -> None:
+    """The next run would read it as its configuration."""
+    told = only({"v2_features": {"checkpoint_file": "pipeline_config.json"}})
+    assert told == "v2_features.checkpoint_file: is the same file as the configuration; name another"
+
+
 # Keys of paid back ends
 
 

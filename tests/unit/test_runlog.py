@@ -62,6 +62,14 @@ def test_a_broken_stream_stops_nothing() -> None:
     RunLog(stream).info("goes nowhere")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_under_the_log_file_stops_nothing() -> None:
+    """Neither a line nor the end: what the file could not take is tried again when it is closed."""
+    log = RunLog(io.StringIO(), file="/dev/full")
+    log.info("goes nowhere")
+    log.close()
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

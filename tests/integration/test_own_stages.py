@@ -1,0 +1,124 @@
+"""What a stage of one's own may return: nothing of it stops the run, and no quote is believed unread."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from literature_review.models import RunResult
+from literature_review.pipeline.run import PipelineOrchestrator
+from literature_review.pipeline.runlog import RunLog
+from tests.review_samples import config_of, make_review, report_of
+
+pytestmark = pytest.mark.integration
+HEAD = """
+from dataclasses import replace
+from literature_review.models import Claim, Passage, StageResult
+def run(context):
+    quote = "Evening tea shortens sleep."
+    start = context.read(context.paper).text.index(quote)
+    claim = Claim("own" + context.paper.id, context.paper.id, "S2", quote, 1, "", start, start + len(quote), 0.5,
+                  "approved", "mine", "own", "own")
+"""
+
+
+@pytest.fixture
+def review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs two papers with a stage behind judge, of which this is the end; gives the result and the log."""
+
+    def run(code: str, name: str = "own") -> tuple[RunResult, str]:
+        module = f"own_{tmp_path.name.replace('-', '_')}"
+        make_review(tmp_path, papers=2)
+        (tmp_path / f"{module}.py").write_text(HEAD + "    " + code, encoding="utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        stage = {"name": name, "module": module, "title": "Own", "per_paper": True}
+        stages = [stage if name != "own" else {**stage, "after": "judge"}]
+        stream = io.StringIO()
+        result = PipelineOrchestrator(config_of(tmp_path, stages=stages), log=RunLog(stream)).run()
+        return result, stream.getvalue()
+
+    return run
+
+
+def cell(folder: Path, sub: str) -> dict[str, Any]:
+    found = report_of(folder)["questions"][0]["requirements"][0]["sub_requirements"]
+    return next(dict(row) for row in found if row["id"] == sub)
+
+
+def test_a_true_quote_of_it_is_believed(review: Any, tmp_path: Path) -> None:
+    result, _ = review("return StageResult(claims=(*context.claims, claim))")
+    assert result.exit_code == 0
+    assert {claim["status"] for claim in cell(tmp_path, "S2")["claims"]} == {"approved"}
+    assert cell(tmp_path, "S2")["status"] == "covered"
+
+
+@pytest.mark.parametrize("change", ["quote='Tea is blue.'", "start=claim.start + 3", "end=10**9"])
+def test_an_approved_quote_that_does_not_stand_in_the_paper_is_rejected(
+    change: str, review: Any, tmp_path: Path
+) -> None:
+    """Whoever approves it; what had been approved before stays so."""
+    result, _ = review(f"return StageResult(claims=(*context.claims, replace(claim, {change})))")
+    assert result.exit_code == 0
+    (first, second) = cell(tmp_path, "S2")["claims"]
+    assert first["status"] == second["status"] == "rejected"
+    assert "does not stand in the paper" in first["reason"]
+    assert cell(tmp_path, "S2")["status"] == "gap"
+    assert cell(tmp_path, "S1")["status"] == "covered"
+
+
+def test_a_judge_of_ones_own_makes_no_false_quote_true(review: Any, tmp_path: Path) -> None:
+    code = "return StageResult(claims=tuple(replace(c, status='approved', quote='No.') for c in context.claims))"
+    result, _ = review(code, name="judge")
+    assert result.exit_code == 0
+    assert {claim["status"] for claim in cell(tmp_path, "S1")["claims"]} == {"rejected"}
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("claims=(replace(claim, sub_requirement='ZZ'),)", "is for 'ZZ', which is no sub-requirement"),
+        ("claims=(replace(claim, paper='other.txt'),)", "is of the paper 'other.txt'"),
+        ("claims=(replace(claim, score=float('nan')),)", "has nan for its score"),
+        ("claims=(replace(claim, score='high'),)", "has str for its score"),
+        ("claims=(replace(claim, page='1'),)", "has str for its page"),
+        ("claims=(replace(claim, page=True),)", "has bool for its page"),
+        ("claims=(replace(claim, page=10**30),)", "for its page"),
+        ("claims=(replace(claim, start=None),)", "has NoneType for its start"),
+        ("claims=(replace(claim, start=-5),)", "has -5 for its start"),
+        ("claims=(replace(claim, status='maybe'),)", "has the status 'maybe'"),
+        ("claims=(replace(claim, id=''),)", "has no id"),
+        ("claims=(claim, claim)", "has the id of another"),
+        ("claims=('x',)", "is no Claim"),
+        ("passages=(claim,)", "is no Passage"),
+        ("claims=7", "TypeError"),
+    ],
+)
+def test_a_claim_that_cannot_be_kept_fails_its_paper_alone(code: str, said: str, review: Any, tmp_path: Path) -> None:
+    """It is named where it was made, and there is a report on all other papers."""
+    result, log = review(f"return StageResult({code}) if '001' in context.paper.id else StageResult()")
+    assert result.exit_code == 1
+    assert list(result.failures) == ["trial_001.txt"]
+    assert said in result.failures["trial_001.txt"]
+    states = {row["id"]: row["state"] for row in report_of(tmp_path)["papers"]}
+    assert states == {"trial_001.txt": "failed", "trial_002.txt": "reviewed"}
+    assert "unexpected" not in log
+
+
+def test_its_record_is_its_own_affair(review: Any, tmp_path: Path) -> None:
+    """Names that the standard stages use as well change nothing in what these found."""
+    names = "bibliography screening coverage pages characters hidden suspicious contexts totals".split()
+    result, _ = review(f"return StageResult(record=dict.fromkeys({names!r}, 3))")
+    assert result.exit_code == 0
+    assert {row["state"] for row in report_of(tmp_path)["papers"]} == {"reviewed"}
+    assert {row["pages"] for row in report_of(tmp_path)["papers"]} == {1}
+
+
+@pytest.mark.parametrize("record", ["{'screening': 3}", "{'bibliography': {}}", "{'hidden': 7}"])
+def test_a_record_in_place_of_a_standard_stages_must_be_one(record: str, review: Any, tmp_path: Path) -> None:
+    result, log = review(f"return StageResult(record={record})", name="journal_reviewer")
+    assert result.exit_code == 1
+    assert "a record that cannot be read as that of journal_reviewer" in log
+    assert "unexpected" not in log
