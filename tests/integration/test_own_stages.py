@@ -109,7 +109,7 @@ def test_a_claim_that_cannot_be_kept_fails_its_paper_alone(code: str, said: str,
 
 def test_its_record_is_its_own_affair(review: Any, tmp_path: Path) -> None:
     """Names that the standard stages use as well change nothing in what these found."""
-    names = ["bibliography", "screening", "coverage", "pages", "characters", "hidden", "suspicious", "contexts", "totals"]
+    names = ["bibliography", "screening", "coverage", "pages", "characters", "hidden", "suspicious", "contexts"]
     result, _ = review(f"return StageResult(record=dict.fromkeys({names!r}, 3))")
     assert result.exit_code == 0
     assert {row["state"] for row in report_of(tmp_path)["papers"]} == {"reviewed"}
