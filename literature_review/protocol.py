@@ -32,13 +32,14 @@ LANGUAGES = frozenset(_CODES.split())
 """The two-letter codes of ISO 639-1."""
 
 _MAX_ID, _MAX_TEXT = 100, 20_000
+_OWN_CRITERIA = ("years", "languages")
 
 
 def _check_id(text: str) -> str:
     if len(text) > _MAX_ID:
         return f"is longer than {_MAX_ID} characters; write a short one such as Q1.2"
     if text != text.strip() or not text.isprintable():
-        return f"is {shown(text)}; write it without white space at its ends and without line breaks"
+        return f"is {shown(text)}; write it without white space at its ends, line breaks and unseen characters"
     return ""
 
 
@@ -145,7 +146,9 @@ def _check_ids(read: Mapping[str, Any], problems: Problems) -> None:
     taken: dict[str, str] = {}
     for place, row in _rows(read):
         name = row["id"]
-        if name in taken:
+        if place.startswith("screening.") and name in _OWN_CRITERIA:
+            problems.add(f"{place}.id", f"is {shown(name)}, as what screening.{name} excludes is called; write another")
+        elif name in taken:
             problems.add(f"{place}.id", f"is {shown(name)}, as {taken[name]}.id is; give each an id of its own")
         elif name is not None:
             taken[name] = place

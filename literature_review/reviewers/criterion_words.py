@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 _SMALL_WORDS = frozenset(
     re.findall(
@@ -46,13 +47,14 @@ _WORDS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese, Korean sign
 
 
 def parts_of(keyword: str) -> list[str]:
-    """What stands between the keyword's blanks and hyphens; nothing where it has nothing else."""
-    return [part for part in _GAP.split(unicodedata.normalize("NFC", keyword)) if part]
+    """What stands between the keyword's blanks and hyphens; nothing where it has nothing else. Quotation marks around
+    a phrase are none of it."""
+    return [part for part in _GAP.split(unicodedata.normalize("NFC", keyword).strip(' "\u201c\u201d')) if part]
 
 
 def phrase(keyword: str) -> re.Pattern[str]:
     """The keyword as whole words, in any case, with hyphens, line breaks, the other spelling and the other number
-    allowed for."""
+    allowed for; `randomi*` has any ending."""
     *parts, last_part = parts_of(keyword)
     joined = r"[\s\u2010-\u2015-]{1,3}".join((*map(_in_any_spelling, parts), _in_any_number(last_part)))
     first, last = (*parts, last_part)[0][0], last_part[-1]
@@ -63,7 +65,7 @@ def phrase(keyword: str) -> re.Pattern[str]:
 
 def _in_any_number(word: str) -> str:
     """A pattern for the word in singular and plural, in any spelling."""
-    if word.isupper():  # AIDS is no plural
+    if word.isupper() or word.endswith("*"):  # AIDS is no plural
         return _in_any_spelling(word) + "(?:s?e?s)?"
     one = _singular(word.lower())
     many = _odd(one, _ODD_SINGULARS)
@@ -94,6 +96,8 @@ def _without_plural(word: str) -> str:
 
 def _in_any_spelling(word: str) -> str:
     """A pattern for the word in British and American spelling: randomised, tumor, anaemia."""
+    if word.endswith("*") and word[:-1].isalpha():
+        return _in_any_spelling(word[:-1]) + r"[^\W_]*"
     pieces = _SPELT.split(word) if len(word) >= _SHORTEST_SPELT else [word]
     return "".join(
         _SPELLINGS[_in_one_spelling(piece)] if at % 2 else re.escape(piece) for at, piece in enumerate(pieces)
@@ -106,11 +110,16 @@ def _in_one_spelling(piece: str) -> str:
 
 
 def content_words(text: str) -> set[str]:
-    """Lower-case words that carry meaning, in one spelling, without plural endings."""
-    found = [
-        _SPELT.sub(lambda piece: _in_one_spelling(piece[0]), word) if len(word) >= _SHORTEST_SPELT else word
-        for word in map(_singular, WORD.findall(text.lower()))
-    ]
-    words = {word for word in found if len(word) > 2 and word not in _SMALL_WORDS and word[0] < _WORDS_WITHOUT_BLANKS}
-    words |= {run[at : at + 2] for run in found if run[0] >= _WORDS_WITHOUT_BLANKS for at in range(len(run) - 1)}
-    return set(map(_without_plural, words))
+    """Lower-case words that carry meaning, in one spelling, in singular."""
+    return {part for word in WORD.findall(text.lower()) for part in _meant(word)}
+
+
+@lru_cache(maxsize=65_536)
+def _meant(word: str) -> tuple[str, ...]:
+    """What a word in small letters is compared by: one form of it; of signs without blanks every pair; or nothing."""
+    word = _singular(word)
+    if len(word) >= _SHORTEST_SPELT:
+        word = _SPELT.sub(lambda piece: _in_one_spelling(piece[0]), word)
+    if word[0] >= _WORDS_WITHOUT_BLANKS:
+        return tuple(word[at : at + 2] for at in range(len(word) - 1))
+    return (_without_plural(word),) if len(word) > 2 and word not in _SMALL_WORDS else ()

@@ -83,6 +83,8 @@ def read_answers(path: str) -> dict[str, Answer]:
         head = [name.strip().lower() for name in next(table, [])]
         if missing := [name for name in ("cell", "person") if name not in head]:
             raise UsageError(f"{path} has no column {' and no column '.join(missing)}; keep the first line as it was")
+        if twice := [name for name in ("cell", "person") if head.count(name) > 1]:
+            raise UsageError(f"{path} has the column {' and the column '.join(twice)} more than once; keep one of each")
         for row in table:
             values = dict(zip(head, (value.strip() for value in row), strict=False))
             if any(values.values()):

@@ -147,6 +147,7 @@ def test_a_text_is_kept_character_for_character() -> None:
         (f"{SUB}[1].id", "S1", f"{SUB}[1].id: is \"S1\", as {SUB}[0].id is; give each an id of its own"),
         (f"{SUB}[1].id", "Q1", f"{SUB}[1].id: is \"Q1\", as questions[0].id is"),
         ("screening.exclude[0].id", "S1", "screening.exclude[0].id: is \"S1\", as "),
+        ("screening.exclude[0].id", "years", "screening.exclude[0].id: is \"years\", as what screening.years excludes"),
         ("screening.exclude[0].id", "I1", "screening.exclude[0].id: is \"I1\", as screening.include[0].id is"),
     ],
 )

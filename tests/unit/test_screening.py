@@ -57,6 +57,9 @@ def test_an_inclusion_criterion_is_met_by_any_of_its_keywords_in_any_spelling() 
         ("approaches", "An approach."),
         ("person", "Older people came."),
         ("index", "Two indexes."),
+        ("randomi*", "They were randomised."),
+        ("random* trial*", "A random trial."),
+        ('"eye clinic"', "An eye clinic."),
     ],
 )
 def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword: str, text: str) -> None:
@@ -68,7 +71,7 @@ def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword:
     ("keyword", "text"),
     [
         ("AIDS", "A hearing aid."), ("study", "A stud farm."), ("color", "The colon."), ("trial", "Triage."),
-        ("men", "Many humans."), ("child", "A chill."), ("mice", "Pumice."),
+        ("randomi*", "At random."), ("CYP2C19*2", "CYP2C1922"), ("men", "Many humans."), ("child", "A chill."), ("mice", "Pumice."),
     ],
 )
 def test_words_that_only_look_alike_are_other_words(keyword: str, text: str) -> None:

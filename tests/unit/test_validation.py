@@ -199,6 +199,7 @@ def test_a_paper_s_name_that_a_spreadsheet_would_run_is_the_same_paper(tmp_path:
         ("cell,x\nc1,none\n", "has no column person"),
         ("cell,person\nc1,yes\nc2,perhaps\n", "line 2: 'yes' is no answer; write one of covered, partial, none"),
         ("cell,person\nc1,yes\nc2,perhaps\n", "line 3: 'perhaps'"),
+        ("cell,person,person\nc1,none,\n", "has the column person more than once"),
         ("cell,person\n,none\n", "line 2: the cell is missing"),
         ("cell,person\nc1,none\nc1,covered\n", "line 3: the cell c1 has another answer in line 2"),
         ('cell,person\nc1,"none' + "x" * 200_000, "is no CSV"),
