@@ -70,9 +70,13 @@ def build_report(
 
 def _warn_of_a_criterion_that_excludes_all(context: StageContext, totals: Mapping[str, Any]) -> None:
     """A keyword that is misspelt, or years that nothing falls into, empty a review without an error."""
-    for criterion, number in totals["excluded_by"].items():
-        if number > 1 and not totals["reviewed"] and number == totals["excluded"]:
-            context.log.warning(f"the criterion {criterion!r} excluded all {number} papers: is it what was meant?")
+    excluded, counts = totals["excluded"], totals["excluded_by"]
+    if excluded < 2 or totals["reviewed"]:
+        return
+    criterion = max(counts, key=counts.__getitem__)
+    number = counts[criterion]
+    of_all = f"all {number} papers" if number == excluded else f"{number} of {excluded} papers, and others the rest"
+    context.log.warning(f"the criterion {criterion!r} excluded {of_all}: is it what was meant?")
 
 
 def _digest(protocol: ReviewProtocol) -> str:
