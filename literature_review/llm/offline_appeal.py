@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from literature_review.llm.offline.tokens import content, stems
 from literature_review.llm.offline_reading import PaperReading, Range
@@ -21,6 +21,9 @@ from literature_review.models import Claim, Proposal, SubRequirement
 
 RESTATED_SHARE = 0.5
 """Share of a claim's words that a sentence must have to say the same again; half of it with one of its figures."""
+
+MOST_RESTATED = 100
+"""Sentences that are judged again for one claim; more say the same only in a text that repeats itself."""
 
 LONGEST_GAP = 2
 """Characters of white space between two sentences that are read as one passage."""
@@ -33,7 +36,7 @@ def appeal(
 ) -> Proposal | None:
     """The likeliest passage near a rejected claim, or that says the same again, that would be approved, or None."""
     best: Proposal | None = None
-    for start, end in chain(_neighbours(reading, claim), _restated(reading, claim)):
+    for start, end in chain(_neighbours(reading, claim), islice(_restated(reading, claim), MOST_RESTATED)):
         if (sub.id, start, end) in known or not reading.is_quotable(start, end):
             continue
         verdict = reading.verdict(claim.id, sub, start, end)

@@ -71,7 +71,8 @@ def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword:
     ("keyword", "text"),
     [
         ("AIDS", "A hearing aid."), ("study", "A stud farm."), ("color", "The colon."), ("trial", "Triage."),
-        ("randomi*", "At random."), ("CYP2C19*2", "CYP2C1922"), ("men", "Many humans."), ("child", "A chill."), ("mice", "Pumice."),
+        ("randomi*", "At random."), ("CYP2C19*2", "CYP2C1922"),
+        ("men", "Many humans."), ("child", "A chill."), ("mice", "Pumice."),
     ],
 )
 def test_words_that_only_look_alike_are_other_words(keyword: str, text: str) -> None:

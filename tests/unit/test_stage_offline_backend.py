@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from literature_review.llm.offline_appeal import MOST_RESTATED
 from literature_review.llm.offline_backend import KEPT_READINGS, OfflineBackend
 from literature_review.llm.offline_question import Asked
+from literature_review.llm.offline_reading import PaperReading
 from literature_review.models import Claim, Document, Findings, HiddenText, Page, Section, SubRequirement, Verdict
 from literature_review.ports import Deadline
 from literature_review.reviewers.claims import QuoteDesk
@@ -253,6 +255,23 @@ def test_there_is_no_appeal_where_the_paper_has_no_finding() -> None:
         "r", "a.txt", "M", quote, 1, "", start, start + len(quote), 0.5, "rejected", "", "offline", "embedded"
     )
     assert backend().reconsider(trial(), [rejected], {"M": MOOD}, Deadline()).proposals == ()
+
+
+def test_a_text_that_repeats_itself_is_looked_through_again_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One claim of it is restated in every sentence: to judge them all again took half a minute for a long text."""
+    looked: list[str] = []
+    plain = PaperReading.verdict
+
+    def verdict(reading: PaperReading, claim: str, sub: SubRequirement, start: int, end: int) -> Verdict:
+        looked.append(claim)
+        return plain(reading, claim, sub, start, end)
+
+    monkeypatch.setattr(PaperReading, "verdict", verdict)
+    quote = "Mood will be measured in a later study of the same adults."
+    text = "\n\n".join(f"{quote[:-1]} {number}." for number in range(2_000))
+    rejected = Claim("r", "a.txt", "M", quote, 1, "", 0, len(quote), 0.5, "rejected", "", "offline", "embedded")
+    backend().reconsider(Document(text), [rejected], {"M": MOOD}, Deadline())
+    assert 1 < len(looked) <= MOST_RESTATED + 4
 
 
 def test_text_that_cannot_be_seen_is_neither_proposed_nor_turned_down() -> None:
