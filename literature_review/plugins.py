@@ -21,7 +21,8 @@ class Plugin:
     under which `pip install` brings them.
 
     Of a back end that asks a server: `api`, the name of its limits in `v2_features.quota`; `key_env`, the usual
-    variable of its key; `keyless`, whether a server of one's own may need none.
+    variable of its key; `keyless`, whether a server of one's own may need none; `counts_calls`, whether it keeps to
+    `max_workers` requests under way itself, so that the next ones may be made ready meanwhile.
     """
 
     target: str
@@ -30,6 +31,7 @@ class Plugin:
     api: str = ""
     key_env: str | None = None
     keyless: bool = False
+    counts_calls: bool = False
 
 
 _ANSWERS = ("jsonschema", "rapidfuzz")  # what checks a model's answers and its quotes
@@ -39,11 +41,11 @@ PLUGINS: dict[str, dict[str, Plugin]] = {
         "offline": Plugin("literature_review.llm.offline_backend:OfflineBackend"),
         "gemini": Plugin(
             "literature_review.llm.paid:build_gemini", ("google.genai", *_ANSWERS), "gemini",
-            api="gemini_api", key_env="GEMINI_API_KEY",
+            api="gemini_api", key_env="GEMINI_API_KEY", counts_calls=True,
         ),
         "openai_compatible": Plugin(
             "literature_review.llm.paid:build_openai_compatible", ("openai", *_ANSWERS), "openai",
-            api="openai_api", key_env="OPENAI_API_KEY", keyless=True,
+            api="openai_api", key_env="OPENAI_API_KEY", keyless=True, counts_calls=True,
         ),
     },
     "reader": {"standard": Plugin("literature_review.documents:PaperReader")},

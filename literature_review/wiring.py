@@ -257,7 +257,9 @@ def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
     from literature_review.pipeline.calls import CallGate
     from literature_review.pipeline.daily_quota import DailyQuota
 
-    api, quota = PLUGINS["backend"][config.llm.backend].api, config.quota_of_backend
+    plugin, quota = PLUGINS["backend"][config.llm.backend], config.quota_of_backend
+    per_day = None if quota is None else quota.requests_per_day
+    at_once = config.max_workers if config.parallel else 1
     return CallGate(
         config.call_retry,
         log,
@@ -265,8 +267,9 @@ def _gate(config: Config, log: RunLog, breaker: CircuitBreaker) -> CallGate:
         breaker=breaker,
         smart=config.enable_smart_retry,
         request_timeout=config.llm.request_timeout,
-        max_in_flight=config.max_workers if config.parallel else 1,
-        daily=DailyQuota(api, None if quota is None else quota.requests_per_day, os.path.abspath(config.output_dir)),
+        max_in_flight=at_once,
+        spare=at_once // 4 if plugin.counts_calls else 0,
+        daily=DailyQuota(plugin.api, per_day, os.path.abspath(config.output_dir)),
     )
 
 

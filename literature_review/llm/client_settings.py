@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 from importlib import import_module
 from typing import Any
 
 from literature_review.errors import MissingExtraError, UsageError
+
+MOST_CONNECTIONS = 64
+"""Of a client that is not told how many questions are asked at a time."""
+
+
+def client_library(name: str) -> Any:
+    """A provider's client, imported. The first import makes some 100,000 objects that stay: without this, the garbage
+    collector looks through them while they are made, again and again in the run, and once more at its end."""
+    if name in sys.modules:
+        return sys.modules[name]
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        library = import_module(name)
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()
+    return library
+
+
+def connections_of(client: type[Any], most: int) -> Any:
+    """Limits for an HTTP client of this class, of httpx or httpx2: so many connections, all kept. A request beyond them
+    waits for the first that is free, ready to be sent."""
+    library = import_module(client.__mro__[-2].__module__.partition(".")[0])
+    return library.Limits(max_connections=most, max_keepalive_connections=most)
 
 
 def http_library() -> Any:

@@ -10,7 +10,15 @@ from typing import Any
 from literature_review.config_shape import on_this_machine
 from literature_review.errors import UsageError
 from literature_review.llm.chat import ModelAnswer, ModelQuestion
-from literature_review.llm.client_settings import checked_key, checked_url, http_library, sendable
+from literature_review.llm.client_settings import (
+    MOST_CONNECTIONS,
+    checked_key,
+    checked_url,
+    client_library,
+    connections_of,
+    http_library,
+    sendable,
+)
 from literature_review.llm.provider_errors import ErrorTeller
 from literature_review.llm.timed_calls import TimedCalls
 
@@ -28,12 +36,15 @@ class GeminiModel:
     """Keeps ChatModel. Nothing is read from the environment: neither the client's key variables nor its base URL,
     its version or its switch to Vertex AI.
 
-    `api_key` None is for a server of one's own at `base_url`. Raises UsageError for a key or URL that cannot be one.
+    `api_key` None is for a server of one's own at `base_url`; `connections`: requests under way at most. Raises
+    UsageError for a key or URL that cannot be one.
     """
 
     name = "gemini"
 
-    def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
+    def __init__(
+        self, model: str, api_key: str | None, base_url: str | None = None, connections: int = MOST_CONNECTIONS
+    ) -> None:
         key, url = checked_key(api_key), checked_url(base_url or BASE_URL)
         if key is None and base_url is None:
             raise UsageError("gemini needs an API key")
@@ -44,26 +55,23 @@ class GeminiModel:
         )
         self._errors = ErrorTeller(self.name, model, url, key)
         self._calls = TimedCalls(f"{self.name} requests")
-        self._connect(key or "none", url)
+        self._connect(key or "none", url, connections)
 
-    def _connect(self, key: str, url: str) -> None:
+    def _connect(self, key: str, url: str, connections: int) -> None:
         import logging
 
-        from google import genai
-        from google.genai import types
-
+        genai = client_library("google.genai")
         # The client warns of key variables that it finds, though it is given its key.
         logging.getLogger("google_genai").addHandler(logging.NullHandler())
         http = http_library()
-        self._types, self._network_error = types, http.TransportError
-        # No time-outs of its own (TimedCalls has them), and as many connections as there are questions.
-        self._http = http.AsyncClient(
-            timeout=None, limits=http.Limits(max_keepalive_connections=64), trust_env=not on_this_machine(url)
-        )
+        self._types, self._network_error = genai.types, http.TransportError
+        # No time-outs of its own: TimedCalls has them.
+        limits = connections_of(http.AsyncClient, connections)
+        self._http = http.AsyncClient(timeout=None, limits=limits, trust_env=not on_this_machine(url))
         self._client = genai.Client(
             vertexai=False,
             api_key=key,
-            http_options=types.HttpOptions(base_url=url, api_version=API_VERSION, httpx_async_client=self._http),
+            http_options=genai.types.HttpOptions(base_url=url, api_version=API_VERSION, httpx_async_client=self._http),
         )
 
     def ask(self, question: ModelQuestion, timeout: float | None) -> ModelAnswer:

@@ -11,7 +11,14 @@ from typing import Any
 from literature_review.config_shape import on_this_machine
 from literature_review.errors import UsageError
 from literature_review.llm.chat import ModelAnswer, ModelQuestion
-from literature_review.llm.client_settings import checked_key, checked_url, sendable
+from literature_review.llm.client_settings import (
+    MOST_CONNECTIONS,
+    checked_key,
+    checked_url,
+    client_library,
+    connections_of,
+    sendable,
+)
 from literature_review.llm.provider_errors import ErrorTeller
 from literature_review.llm.timed_calls import TimedCalls
 
@@ -30,12 +37,14 @@ class OpenAICompatibleModel:
     organization or an Authorization among its custom headers.
 
     `api_key` None sends none, as a server on one's own machine needs none; with no `base_url` it is a UsageError,
-    like a key or URL that cannot be one.
+    like a key or URL that cannot be one. `connections`: requests under way at most.
     """
 
     name = "openai_compatible"
 
-    def __init__(self, model: str, api_key: str | None, base_url: str | None = None) -> None:
+    def __init__(
+        self, model: str, api_key: str | None, base_url: str | None = None, connections: int = MOST_CONNECTIONS
+    ) -> None:
         key, url = checked_key(api_key), checked_url(base_url or BASE_URL)
         if key is None and base_url is None:
             raise UsageError("openai_compatible needs an API key, or llm.base_url for a server that needs none")
@@ -46,15 +55,14 @@ class OpenAICompatibleModel:
         self.parameters: Mapping[str, Any] = _parameters(model) if is_provider else {"temperature": 0}
         self._errors = ErrorTeller(self.name, model, url, key)
         self._calls = TimedCalls(f"{self.name} requests")
-        self._connect(key, url)
+        self._connect(key, url, connections)
 
-    def _connect(self, key: str | None, url: str) -> None:
-        import openai
-
-        self._openai = openai
+    def _connect(self, key: str | None, url: str, connections: int) -> None:
+        self._openai = openai = client_library("openai")
         # An Authorization that is set here stands above one in OPENAI_CUSTOM_HEADERS, also where it says: none.
         authorization: Any = f"Bearer {key}" if key else openai.Omit()
         self._headers = {"Authorization": authorization}
+        http = openai.DefaultAsyncHttpxClient
         self._client = openai.AsyncOpenAI(
             api_key=key or "none",
             base_url=url,
@@ -62,8 +70,11 @@ class OpenAICompatibleModel:
             timeout=None,  # TimedCalls has them
             # A proxy of the environment is not asked for a server on this machine. A redirect would be a second request
             # that no ledger knows of, and take the paper to an address that nobody named.
-            http_client=openai.DefaultAsyncHttpxClient(
-                timeout=None, trust_env=not on_this_machine(url), follow_redirects=False
+            http_client=http(
+                timeout=None,
+                limits=connections_of(http, connections),
+                trust_env=not on_this_machine(url),
+                follow_redirects=False,
             ),
         )
         self._client.organization = self._client.project = None

@@ -13,10 +13,10 @@ from literature_review.llm.chat import ChatModel
 from literature_review.llm.paid_book import FILE_NAME, PaidBook
 from literature_review.llm.paid_calls import PaidCalls
 from literature_review.llm.prices import PriceTable
-from literature_review.llm.prompted_backend import PromptedBackend
+from literature_review.llm.prompted_backend import PromptedBackend, questions_at_once
 from literature_review.ports import CallGate, Log
 
-MakeModel = Callable[[str, "str | None", "str | None"], ChatModel]
+MakeModel = Callable[[str, "str | None", "str | None", int], ChatModel]
 
 
 def build_gemini(settings: Mapping[str, Any], gate: CallGate, output_dir: str, log: Log) -> PromptedBackend:
@@ -41,7 +41,8 @@ def _build(
     make: MakeModel, default: str, settings: Mapping[str, Any], gate: CallGate, output_dir: str, log: Log
 ) -> PromptedBackend:
     llm = settings["llm"]
-    model = make(llm["model"] or default, os.environ.get(llm["api_key_env"] or "") or None, llm["base_url"])
+    key = os.environ.get(llm["api_key_env"] or "") or None
+    model = make(llm["model"] or default, key, llm["base_url"], questions_at_once(settings))
     prices = PriceTable.standard(llm["prices"])
     book = PaidBook(os.path.join(output_dir, FILE_NAME), warn=log.warning)
     calls = PaidCalls(model, gate, book, prices, llm["budget_usd"], log)

@@ -83,7 +83,7 @@ class PromptedBackend:
     ) -> None:
         self._calls, self._chat, self._settings, self._price, self._paper = calls, model, settings, price, paper
         self._limits = Limits.from_settings(settings)
-        self._at_once = _questions_at_once(settings)
+        self._at_once = questions_at_once(settings)
         self.name, self.model = model.name, model.model
 
     def fingerprint(self) -> str:
@@ -223,7 +223,7 @@ class PromptedBackend:
         return abs(weighted(vote, self._limits.weights) - 0.5) <= self._limits.borderline + 1e-9
 
 
-def _questions_at_once(settings: Mapping[str, Any]) -> int:
+def questions_at_once(settings: Mapping[str, Any]) -> int:
     """As many as calls may be under way: `max_workers` where papers run concurrently, else one after the other."""
     features = settings.get("v2_features", {})
     return int(features["max_workers"]) if features.get("enable_parallel") else 1

@@ -21,7 +21,7 @@ from literature_review.errors import BackendError, BudgetSpentError, OutageError
 from literature_review.pipeline.daily_quota import DailyQuota
 from literature_review.pipeline.in_flight import CallsInFlight
 from literature_review.pipeline.orchestrator_v2 import ErrorClassifier, ErrorType, RetryHelper, SimpleQuotaManager
-from literature_review.pipeline.outage import Outage
+from literature_review.pipeline.outage import Outage, Refusals, RefusedError
 from literature_review.pipeline.policy import Admission, CircuitBreaker
 from literature_review.pipeline.retry_budget import RESERVE, RetryBudget
 from literature_review.pipeline.server_word import is_throttled, quota_is_spent, seconds_to_wait
@@ -31,7 +31,8 @@ from literature_review.ports import Deadline, Log
 
 T = TypeVar("T")
 LONGEST_WAY = 1.0  # seconds from the moment that a call is let go to its arrival at the provider
-_OURS = (StageTimeoutError, BudgetSpentError, OutageError, StoreError)  # the server did not say it; no attempt can help
+# the server did not say it; no attempt can help
+_OURS = (StageTimeoutError, BudgetSpentError, OutageError, RefusedError, StoreError)
 
 
 def request_bucket(quota: Quota, **time_of_tests: Any) -> SimpleQuotaManager:
@@ -79,10 +80,12 @@ class CallGate:
     `quota` None: no limit. `daily`: the calls of a day, and when a spent quota of the provider's is filled again.
     `breaker` None: calls pass whatever happened before. `smart` False: every error of a call is tried again, not only
     transient ones. `request_timeout`: seconds for one call. `max_in_flight`: calls under way at most; fewer while
-    the server throttles. `clock` (monotonic seconds), `sleep` (seconds) and `pause` (an event, or so many seconds)
+    the server throttles. `spare`: see CallsInFlight; none where there is a quota, whose calls must arrive when they are
+    let go. `clock` (monotonic seconds), `sleep` (seconds) and `pause` (an event, or so many seconds)
     replace the time in tests.
 
-    Once the provider's quota is spent, or the server has been down for too long (`Outage`), no call is made any more.
+    Once the provider's quota is spent, the server has been down for too long (`Outage`) or refuses everybody
+    (`Refusals`), no call is made any more.
     A server's Retry-After holds all calls back, not only the one that was told. Tokens: see TokenWindow; an attempt
     that failed stays charged with its estimate, since the provider may have counted it.
     """
@@ -96,6 +99,7 @@ class CallGate:
         smart: bool = True,
         request_timeout: float = 120.0,
         max_in_flight: int = 4,
+        spare: int = 0,
         daily: DailyQuota | None = None,
         sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] | None = None,
@@ -110,12 +114,12 @@ class CallGate:
         self._budget = RetryBudget(reserve=max(RESERVE, retry.attempts - 1))
         self._requests = request_bucket(quota, **self._time) if quota is not None else None
         self._line = WaitingLine(pause)  # its lock guards all below
-        self._places = CallsInFlight(max_in_flight)
+        self._places = CallsInFlight(max_in_flight, spare if quota is None else 0)
         self._window: TokenWindow | None = None
         if quota is not None and quota.tokens_per_minute is not None:
             self._window = TokenWindow(quota.tokens_per_minute, clock=self._clock)
         self._arrivals = arrival_window(quota, self._clock) if quota is not None else None
-        self._outage = Outage(self._clock)
+        self._outage, self._refusals = Outage(self._clock), Refusals()
         self._held_until = 0.0
         self._stopped: BackendError | None = None  # why no call is made any more
         self._calls = self._retries = self._throttled = 0
@@ -287,8 +291,14 @@ class CallGate:
                     self._places.succeeded()
                 if not ours:
                     self._outage.note(error if transient else None)
+                    self._note_refusal(error)
                 if wait > 0:
                     self._held_until = max(self._held_until, self._clock() + wait)
+
+    def _note_refusal(self, error: BaseException | None) -> None:
+        """A spent quota, which is refused too, has words of its own (`_stop_for_today`)."""
+        if self._stopped is None and not (error is not None and quota_is_spent(error)):
+            self._stopped = self._refusals.note(error)
 
     @staticmethod
     def _end(admission: Admission | None, ours: bool, transient: bool) -> None:

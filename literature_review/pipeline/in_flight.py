@@ -19,18 +19,24 @@ class CallsInFlight:
     there are retries for. So its user lets it grow only while retries are left (`RetryBudget.is_ample`), and the share
     settles at the tenth that they can pay for.
 
+    `spare`: calls beyond those that may be made ready (booked, written out) or put away meanwhile, once a call has been
+    answered and while no place is lost. They are for callers that see to it themselves that no more than `most` are
+    under way at the server.
+
     Not thread-safe: who uses it holds a lock.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, spare: int = 0) -> None:
         if most < 1:
             raise ValueError(f"most must be at least 1, not {most!r}")
-        self.most = most
+        self.most, self._spare = most, spare
+        self._is_answered = False
         self.limit = float(most)
         self.under_way = 0
 
     def has_room(self) -> bool:
-        return self.under_way < int(self.limit + 0.5)  # the nearest whole number: half a place is one
+        spare = self._spare if self._is_answered and self.limit >= self.most else 0
+        return self.under_way < int(self.limit + 0.5) + spare  # the nearest whole number: half a place is one
 
     def begin(self) -> None:
         self.under_way += 1
@@ -39,6 +45,7 @@ class CallsInFlight:
         self.under_way -= 1
 
     def succeeded(self) -> None:
+        self._is_answered = True
         self.limit = min(float(self.most), self.limit + GROWTH)
 
     def throttled(self) -> None:

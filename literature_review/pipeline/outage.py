@@ -1,14 +1,40 @@
-"""When a server that does not answer is no longer waited for."""
+"""When a server that does not answer is no longer waited for, and one that refuses no longer asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from literature_review.errors import OutageError
+from literature_review.errors import BackendError, OutageError
+from literature_review.pipeline.orchestrator_v2 import ErrorClassifier
 from literature_review.pipeline.progress import spoken_seconds
 
 PATIENCE = 600.0  # seconds from the first failed call to the last, none answered between, after which the run stops
 FIRST_PATIENCE = 60.0  # the same where no call has been answered yet: the address may be wrong
+MOST_REFUSALS = 3  # in a row, after which a batch of papers ends as well
+
+
+class RefusedError(BackendError):
+    """A call that was not made, since the last ones were all refused for what every call would meet. Its text is
+    theirs."""
+
+    is_shared = True
+
+
+class Refusals:
+    """Calls in a row that the server refused for what is no call's own fault: a wrong key, an unknown model. Not
+    thread-safe: who uses it holds a lock."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    def note(self, failure: BaseException | None) -> RefusedError | None:
+        """A call has ended, answered (None) or not. Returns what further calls are to raise, where they had better not
+        be made."""
+        if failure is None:
+            self._in_a_row = 0
+        elif getattr(failure, "is_shared", False) or ErrorClassifier.is_shared_fault(failure):
+            self._in_a_row += 1
+        return RefusedError(str(failure)) if self._in_a_row >= MOST_REFUSALS else None
 
 
 class Outage:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -303,6 +306,39 @@ def test_neither_httpx_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'literature-review-pipeline\[gemini\]'"):
         client_settings.http_library()
+
+
+@pytest.mark.parametrize("model", [GeminiModel, OpenAICompatibleModel])
+def test_no_more_requests_are_under_way_than_there_are_connections(server: ModelServer, model: Any) -> None:
+    """Further ones wait for the first that ends; all are answered."""
+    server.latency = 0.02
+    asking = model("gemini-3.8-flash", "a-key-for-tests", server.base_url, connections=2)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(lambda _: asking.ask(QUESTION, 10.0).text, range(6)))
+    finally:
+        server.latency = 0.0
+        asking.close()
+    turns = sorted([(each.at, 1) for each in server.requests] + [(each.ended, -1) for each in server.requests])
+    assert answers == ["{}"] * 6
+    assert max(accumulate(change for _, change in turns)) <= 2
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_importing_a_client_leaves_the_garbage_collector_as_it_was(
+    enabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    was_enabled = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with pytest.raises(ModuleNotFoundError):
+            client_settings.client_library("a_client_that_is_not_installed")
+        assert client_settings.client_library("colorsys").rgb_to_hls(0, 0, 0) == (0, 0, 0)
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
+        gc.unfreeze()
 
 
 def test_the_default_models_have_a_price_and_a_name() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import io
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from literature_review.config import CallRetry, Quota
-from literature_review.errors import BudgetSpentError, OutageError, StageTimeoutError
+from literature_review.errors import BackendError, BudgetSpentError, OutageError, StageTimeoutError
 from literature_review.pipeline.calls import CallGate
 from literature_review.pipeline.daily_quota import DailyQuota
 from literature_review.pipeline.policy import Admission, CircuitBreaker
@@ -345,3 +346,67 @@ def test_a_daily_quota_is_one_for_all_threads(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(10)
     assert (len(made), len(refused)) == (20, 20)
+
+
+# A server that refuses everybody
+
+
+def refused() -> Answer:
+    return Answer(401, "Incorrect API key provided")
+
+
+def ask_all(passing: CallGate, time: VirtualTime, outcomes: list[Exception | None]) -> tuple[int, list[str]]:
+    """One call after the other, as told; how many were made, and what was raised."""
+    made, raised = 0, list[str]()
+
+    def ask(outcome: Exception | None) -> str:
+        nonlocal made
+        made += 1
+        if outcome is not None:
+            raise outcome
+        return "answer"
+
+    for outcome in outcomes:
+        try:
+            passing.call(partial(lambda outcome, _: ask(outcome), outcome), never(time))
+        except (Answer, BackendError) as error:
+            raised.append(str(error))
+    return made, raised
+
+
+def test_after_three_refusals_in_a_row_no_call_is_made_and_each_hears_why() -> None:
+    time = VirtualTime()
+    made, raised = ask_all(gate(time), time, [refused() for _ in range(20)])
+    assert made == 3
+    assert raised == ["Incorrect API key provided"] * 20
+
+
+def test_an_answer_between_refusals_begins_anew() -> None:
+    time = VirtualTime()
+    made, _ = ask_all(gate(time), time, [refused(), refused(), None] * 5)
+    assert made == 15
+
+
+def test_what_is_one_calls_own_fault_refuses_no_other() -> None:
+    time = VirtualTime()
+    made, _ = ask_all(gate(time), time, [Answer(400, "the schema is too large") for _ in range(9)])
+    assert made == 9
+
+
+def test_a_wrong_key_is_tried_by_those_under_way_alone() -> None:
+    """Two hundred papers that wait for one of eight places: eight calls."""
+    time = VirtualTime()
+    made: list[float] = []
+    passing = gate(time, max_in_flight=8, spare=2)
+
+    def ask(_: float | None) -> None:
+        made.append(time.clock())
+        time.sleep(0.2)
+        raise refused()
+
+    def work() -> None:
+        with pytest.raises((Answer, BackendError), match="Incorrect API key"):
+            passing.call(ask, never(time))
+
+    time.run([work] * 40)
+    assert len(made) == 8

@@ -143,6 +143,20 @@ def test_one_throttled_call_of_sixteen_takes_two_places_and_three_answers_bring_
     assert room == [14, 15, 15, 16]
 
 
+def test_spare_places_are_there_once_a_call_was_answered_and_while_none_is_lost() -> None:
+    """A server that refuses or throttles everybody is asked no more than `most` at once."""
+    places = CallsInFlight(4, spare=2)
+    room = []
+    for outcome in ("begin", "succeeded", "throttled", "succeeded"):
+        if outcome != "begin":
+            getattr(places, outcome)()
+        places.under_way = 0
+        while places.has_room():
+            places.begin()
+        room.append(places.under_way)
+    assert room == [4, 6, 4, 6]
+
+
 @given(st.lists(st.booleans(), max_size=400))
 def test_retries_never_pass_a_tenth_of_the_calls_and_ten(steps: list[bool]) -> None:
     budget, calls, retries = RetryBudget(), 0, 0
