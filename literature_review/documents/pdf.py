@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 
 import pypdfium2 as pdfium2
 import pypdfium2.raw as raw
@@ -159,9 +159,10 @@ def _characters(text_page: raw.FPDF_TEXTPAGE, count: int) -> tuple[str, Sequence
     codes = pdfium.char_codes(address, count)
     left_out = [at for at, code in enumerate(codes) if code > 0xFFFF]
     if len(text) + len(left_out) == count and b"\xfd" not in unusual:
-        for at in left_out:
-            text = text[:at] + letter_of(codes[at]) + text[at:]
-        return text, range(count), bool(unusual)
+        starts = [at - before for before, at in enumerate(left_out)]
+        parts = (text[start:end] for start, end in pairwise([0, *starts, len(text)]))
+        letters = chain((letter_of(codes[at]) for at in left_out), ("",))
+        return "".join(chain.from_iterable(zip(parts, letters, strict=True))), range(count), bool(unusual)
     kept = [at for at, code in enumerate(codes) if code and code not in MARKS and pdfium.text_index(address, at) >= 0]
     return "".join(letter_of(codes[at]) for at in kept), kept, bool(unusual)
 

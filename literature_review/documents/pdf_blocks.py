@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -91,6 +91,7 @@ def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence
     ends = [at for at in doubtful if lines.part(at, at + 1)]
     blocks = [range(one + 1, other + 1) for one, other in pairwise([-1, *ends, len(lines.spans) - 1])]
     if not hidden and any(heads[at + 1][1] > heads[at][1] and heads[at + 1][0] < heads[at][0] for at in ends):
+        lines.look_at(range(len(lines.spans)))
         blocks = left_before_right(blocks, lines)
     raised = [(start, end, RAISED_START, RAISED_END) for start, end in _raised(text, placed, boxes)]
     opening = ((start, _OPENS, mark) for start, _, mark, _ in (*raised, *hidden))
@@ -101,24 +102,30 @@ def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence
 def _doubtful_ends(lines: PageLines, heads: Sequence[Box], boxes: Boxes) -> list[int]:
     """Which lines are not plainly followed by the next line of their block: by one right beneath, in letters as high.
     `heads`: the boxes of their first letters; `boxes`: those of others, as high as their fonts."""
-    lines.top = max(range(len(heads)), key=lambda at: heads[at][1])
-    downs = [one[1] - other[1] for one, other in pairwise(heads)]
+    feet = [box[1] for box in heads]
+    lines.top = feet.index(max(feet))
+    downs = [one - other for one, other in pairwise(feet)]
     lines.leading = median([down for down in downs if down > 0] or [0.0])
     most = _PLAIN_LEADING * lines.leading
-
-    def doubtful(at: int, last: Box) -> bool:
-        after = heads[at + 1]
-        lower, further = last[3] - last[1] - after[3] + after[1], after[0] - heads[at][0]
-        plain = 0 < last[1] - after[1] < most and -_PLAIN < lower < _PLAIN and -_INDENT < further < _INDENT
-        return not plain
-
-    unlike = [at for at in range(len(heads) - 1) if doubtful(at, heads[at])]
+    unlike = [
+        at for at, (head, after) in enumerate(pairwise(heads)) if not _goes_on_plainly(head, after, head[0], most)
+    ]
     # a word broken at a line's end makes two lines one: then it is the last letter that counts
     return [
         at
         for at, last in zip(unlike, boxes(lines.spans[at][1] - 1 for at in unlike), strict=True)
-        if doubtful(at, last)
+        if not _goes_on_plainly(last, heads[at + 1], heads[at][0], most)
     ]
+
+
+def _goes_on_plainly(letter: Box, after: Box, left: float, most: float) -> bool:
+    """Whether a line that begins at `left` and has this letter is followed by one right beneath in letters as high.
+    `after`: the next line's first letter; `most`: how far apart their feet may be, in points."""
+    return (
+        0 < letter[1] - after[1] < most
+        and -_INDENT < after[0] - left < _INDENT
+        and -_PLAIN < letter[3] - letter[1] - after[3] + after[1] < _PLAIN
+    )
 
 
 def _joined(lines: PageLines, blocks: Sequence[range], marks: Sequence[Mark]) -> str:
@@ -149,10 +156,11 @@ class PageLines:
             self.look_at([at])
         return self._lines[at]
 
-    def look_at(self, wanted: Collection[int]) -> None:
-        """Looks at several lines at once, which takes less time than one by one."""
-        letters = self._placed(place for at in wanted for place in (self.spans[at][0], self.spans[at][1] - 1))
-        for at, first, last in zip(wanted, letters[0::2], letters[1::2], strict=True):
+    def look_at(self, wanted: Iterable[int]) -> None:
+        """Looks at those of several lines that are new at once, which takes less time than one by one."""
+        new = [at for at in wanted if at not in self._lines]
+        letters = self._placed(place for at in new for place in (self.spans[at][0], self.spans[at][1] - 1))
+        for at, first, last in zip(new, letters[0::2], letters[1::2], strict=True):
             self._lines[at] = line_between(first, last, self._text[self.spans[at][0]].islower())
 
     def text_of(self, block: range, marks: Sequence[Mark]) -> str:
@@ -182,13 +190,13 @@ class PageLines:
         """The size of the largest of some letters before the end of the one line, and behind the beginning of the
         other."""
         (start, end), (begin, close) = self.spans[at], self.spans[following]
-        behind = [place for place in (end - step for step in _LOOKED_AT) if place >= start]
-        before = [place for place in (begin + step - 1 for step in _LOOKED_AT) if place < close]
-        return self._size(behind), self._size(before)
+        behind = self._inked(place for place in (end - step for step in _LOOKED_AT) if place >= start)
+        before = self._inked(place for place in (begin + step - 1 for step in _LOOKED_AT) if place < close)
+        sizes = [placement[2] for placement in self._placed(behind + before)]
+        return max(sizes[: len(behind)], default=0.0), max(sizes[len(behind) :], default=0.0)
 
-    def _size(self, places: Sequence[int]) -> float:
-        inked = [at for at in places if not self._text[at].isspace()]
-        return max((placement[2] for placement in self._placed(inked)), default=0.0)
+    def _inked(self, places: Iterable[int]) -> list[int]:
+        return [at for at in places if not self._text[at].isspace()]
 
 
 def line_between(first: Placement, last: Placement, small: bool) -> Line:

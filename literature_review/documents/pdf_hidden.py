@@ -1,6 +1,7 @@
 """Finds the text of a PDF page that a reader of the page cannot see, and why.
 
     objects of the page -> suspects by a field each (mode, colour, box) -> certain? -> characters of the text
+                                                                 white -> what is painted beneath?
 
 Invisible: render mode 3, or all but transparent. White: white on white, where no darker shape or picture lies
 beneath. Off the page: wholly outside its visible box. Tiny: under 1.5 points on a page of usual size.
@@ -19,7 +20,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, repeat
 from operator import sub
-from typing import Any
+from typing import Any, NamedTuple
 
 from literature_review.documents import pdfium
 from literature_review.documents.pdfium import Box, Colour, Matrix
@@ -34,6 +35,7 @@ _STROKE_ONLY = (1, 5)
 _ORDINARY_MODES = {-1, 0, 2}
 _OCR_SHARE = 0.8
 _MAX_DEPTH = 8  # of forms within forms
+_MOST_LOOKS = 1_000_000  # at what lies beneath a page's white texts; those left are taken to stand on white
 _SAME: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
@@ -66,8 +68,7 @@ class _Group:
     quads: Sequence[float] = ()
 
 
-@dataclass(frozen=True)
-class _Painted:
+class _Painted(NamedTuple):
     """An object in page space, in the order of painting. `matrix`: how a form that was not opened is put there."""
 
     address: int
@@ -80,17 +81,16 @@ class _Painted:
 def look_at(page: int, page_box: Box) -> PageLook:
     """Which text objects of the page nobody sees. `page_box`: what is shown of it, in page space."""
     groups = _groups(page)
-    suspect = [_is_suspect(group, page_box) for group in groups]
+    suspects = [group for group in groups if _is_suspect(group, page_box)]
     middle = groups[0].middle if groups else 0.0
     quads = groups[0].quads if groups and not groups[0].forms else ()
-    if not any(suspect):
-        return PageLook({}, {}, middle=middle, quads=quads)
-    with_text = {form for group in groups for form in group.forms}
-    painted = list(_flatten(pdfium.page_objects(page), _SAME, 1.0, with_text))
-    hidden = dict(_hidden(painted, page_box))
-    boxes = {one.address: one.box for one in painted if one.address in hidden}
-    pictures = picture_share(page, page_box) if hidden else 0.0
-    return PageLook(hidden, boxes, pictures, middle, quads)
+    reasons: dict[int, str] = {}
+    boxes: dict[int, Box] = {}
+    if suspects:
+        beneath = _Beneath(page, groups)
+        for text, box, reason in _hidden(suspects, page_box, beneath):
+            reasons[text], boxes[text] = reason, box
+    return PageLook(reasons, boxes, picture_share(page, page_box) if reasons else 0.0, middle, quads)
 
 
 def picture_share(page: int, page_box: Box) -> float:
@@ -110,9 +110,11 @@ def _groups(page: int) -> list[_Group]:
     for _ in range(_MAX_DEPTH + 1):
         arguments = pdfium.arguments(objects)
         modes = pdfium.render_modes(arguments)
-        is_other = list(map((-1).__eq__, modes))
-        if False in is_other:
+        if max(modes, default=-1) >= 0:
             groups += _with_texts(objects, arguments, modes, holders, counts)
+        if -1 not in modes:
+            break
+        is_other = list(map((-1).__eq__, modes))
         others = list(compress(objects, is_other))
         owners = compress(chain.from_iterable(map(repeat, holders, counts)), is_other)
         kinds = map(pdfium.object_type, others)
@@ -132,10 +134,11 @@ def _with_texts(
         own = modes[part]
         if max(own, default=-1) >= 0:
             texts, passed = objects[part], arguments[part]
-            if -1 in own:
+            found = set(own)
+            if -1 in found:
                 is_text = list(map((-1).__ne__, own))
                 texts, passed = list(compress(texts, is_text)), list(compress(passed, is_text))
-            yield _Group(texts, passed, set(own), forms, *_placement(forms))
+            yield _Group(texts, passed, found, forms, *_placement(forms))
         start += count
 
 
@@ -160,9 +163,10 @@ def _is_suspect(group: _Group, page_box: Box) -> bool:
     group.middle = (extent[0] + extent[2]) / 2
     if not _is_within(_moved(extent, group.matrix), page_box):
         return True
-    inked = list(compress(group.arguments, map(sub, rights, lefts)))  # a blank has no width
-    if _may_not_show(pdfium.fill_channels(inked)):
-        return True
+    if _may_not_show(pdfium.fill_channels(group.arguments)):
+        inked = list(compress(group.arguments, map(sub, rights, lefts)))  # a blank has no width
+        if _may_not_show(pdfium.fill_channels(inked)):
+            return True
     limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
     return any(_size(one) < limit for one in _low(group.texts, quad, upright, limit))
 
@@ -193,34 +197,38 @@ def _flatten(
     """All objects in the order of painting with their boxes in page space, those inside forms too; of forms only
     the `opened` ones where these are given, the others stand for what is in them."""
     listed = list(objects)
-    boxes = pdfium.boxes(listed)
-    for at, one in enumerate(listed):
+    for one, box in zip(listed, _boxes(listed, matrix), strict=True):
         kind = pdfium.object_type(one)
-        left, bottom, right, top = boxes[4 * at : 4 * at + 4]
         if kind != pdfium.FORM or depth >= _MAX_DEPTH:
-            yield _Painted(one, kind, _moved((left, bottom, right, top), matrix), scale)
+            yield _Painted(one, kind, box, scale)
             continue
         inner = pdfium.matrix(one)
         within, grown = _product(inner, matrix), scale * _scale(inner)
         if opened is None or one in opened:
             yield from _flatten(pdfium.form_objects(one), within, grown, opened, depth + 1)
         else:
-            yield _Painted(one, kind, _moved((left, bottom, right, top), matrix), grown, within)
+            yield _Painted(one, kind, box, grown, within)
 
 
-def _hidden(painted: list[_Painted], page_box: Box) -> Iterator[tuple[int, str]]:
-    """Address and reason of each text object that nobody sees."""
-    places = [at for at, one in enumerate(painted) if one.kind == pdfium.TEXT]
+def _boxes(objects: Sequence[int], matrix: Matrix) -> Iterator[Box]:
+    """The objects' boxes in page space; `matrix`: how their container is put there."""
+    each = iter(pdfium.boxes(objects))
+    boxes = zip(each, each, each, each, strict=True)
+    return boxes if matrix == _SAME else (_moved(box, matrix) for box in boxes)
+
+
+def _hidden(groups: Iterable[_Group], page_box: Box, beneath: _Beneath) -> Iterator[tuple[int, Box, str]]:
+    """Address, box in page space and reason of each of their texts that nobody sees."""
     page_size = max(page_box[2] - page_box[0], page_box[3] - page_box[1])
     tiny = TINY_POINTS * min(1.0, page_size / _USUAL_PAGE)
-    for at in places:
-        reason = _reason(painted, at, page_box, tiny)
-        if reason:
-            yield painted[at].address, reason
+    for group in groups:
+        for text, box in zip(group.texts, _boxes(group.texts, group.matrix), strict=True):
+            reason = _reason(_Painted(text, pdfium.TEXT, box, group.scale), page_box, tiny, beneath)
+            if reason:
+                yield text, box, reason
 
 
-def _reason(painted: list[_Painted], at: int, page_box: Box, tiny: float) -> str:
-    text = painted[at]
+def _reason(text: _Painted, page_box: Box, tiny: float, beneath: _Beneath) -> str:
     mode = pdfium.render_mode(text.address)
     painter = pdfium.stroke_colour if mode in _STROKE_ONLY else pdfium.fill_colour
     colour = painter(text.address)
@@ -230,34 +238,62 @@ def _reason(painted: list[_Painted], at: int, page_box: Box, tiny: float) -> str
         return "off_page"
     if 0 < text.box[3] - text.box[1] < _MOST_HEIGHT * tiny and _size(text.address) * text.scale < tiny:
         return "tiny"
-    return "white" if min(colour[:3]) >= _WHITE and _on_white(painted, at) else ""
+    return "white" if min(colour[:3]) >= _WHITE and beneath.is_white(text) else ""
 
 
-def _on_white(painted: list[_Painted], at: int) -> bool:
-    """True where what lies under the middle of this text is white: the paper, or a white shape."""
-    left, bottom, right, top = painted[at].box
-    found = _is_white_at(painted[:at], (left + right) / 2, (bottom + top) / 2, top - bottom)
-    return found is None or found
+class _Beneath:
+    """What is painted on a page beneath its texts; found out when it is first asked for."""
 
+    def __init__(self, page: int, groups: Iterable[_Group]) -> None:
+        self._page, self._groups = page, groups
+        self._covers: list[_Painted] = []  # all but the texts
+        self._below: dict[int, int] = {}  # text -> how many of these are painted before it
+        self._inside: dict[int, list[_Painted]] = {}  # form that was not opened -> what is in it
+        self._looks_left = _MOST_LOOKS
 
-def _is_white_at(painted: list[_Painted], x: float, y: float, height: float) -> bool | None:
-    """Whether the uppermost thing at this place is white; None where there is nothing."""
-    for below in reversed(painted):
-        box = below.box
-        if below.kind == pdfium.TEXT or not (box[0] <= x <= box[2] and box[1] <= y <= box[3]):
-            continue
-        if below.kind == pdfium.FORM:
-            inner = list(_flatten(pdfium.form_objects(below.address), below.matrix, below.scale, None, 1))
-            found = _is_white_at(inner, x, y, height)
+    def is_white(self, text: _Painted) -> bool:
+        """True where what lies under the middle of this text is white: the paper, or a white shape."""
+        if not self._below:
+            self._find_covers()
+        left, bottom, right, top = text.box
+        covers = self._covers, self._below[text.address]
+        found = self._is_white_at(*covers, (left + right) / 2, (bottom + top) / 2, top - bottom)
+        return found is None or found
+
+    def _find_covers(self) -> None:
+        opened = {form for group in self._groups for form in group.forms}
+        for one in _flatten(pdfium.page_objects(self._page), _SAME, 1.0, opened):
+            if one.kind == pdfium.TEXT:
+                self._below[one.address] = len(self._covers)
+            else:
+                self._covers.append(one)
+
+    def _is_white_at(self, covers: Sequence[_Painted], below: int, x: float, y: float, height: float) -> bool | None:
+        """Whether the uppermost of the first `below` covers at this place is white; None where there is nothing."""
+        for at in range(below - 1, -1, -1):
+            self._looks_left -= 1
+            if self._looks_left < 0:
+                return None
+            cover = covers[at]
+            box = cover.box
+            if not (box[0] <= x <= box[2] and box[1] <= y <= box[3]):
+                continue
+            found: bool | None = False
+            if cover.kind == pdfium.FORM:
+                inner = self._opened(cover)
+                found = self._is_white_at(inner, len(inner), x, y, height)
+            elif cover.kind == pdfium.PATH:
+                colour = _covering_colour(cover, height)
+                found = None if colour is None or colour[3] <= _TRANSPARENT else min(colour[:3]) >= _WHITE
             if found is not None:
                 return found
-        elif below.kind != pdfium.PATH:
-            return False
-        else:
-            colour = _covering_colour(below, height)
-            if colour is not None and colour[3] > _TRANSPARENT:
-                return min(colour[:3]) >= _WHITE
-    return None
+        return None
+
+    def _opened(self, form: _Painted) -> list[_Painted]:
+        if form.address not in self._inside:
+            contents = _flatten(pdfium.form_objects(form.address), form.matrix, form.scale, None, 1)
+            self._inside[form.address] = [one for one in contents if one.kind != pdfium.TEXT]
+        return self._inside[form.address]
 
 
 def _covering_colour(path: _Painted, height: float) -> Colour | None:

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("pypdfium2")
 
+from literature_review.documents import pdf_hidden
 from literature_review.documents.outline import OutlineEntry, outline_sections
 from literature_review.documents.pdf import read_pdf
 from literature_review.documents.pdf_order import logical_run, wrong_turn
@@ -101,6 +102,19 @@ def test_white_text_on_a_thick_line_is_seen_and_in_a_frame_is_not() -> None:
     frame = b"q 0 0 0.4 RG 1 w 10 700 500 130 re S Q q BT /F1"
     assert read_pdf(data.replace(b"q BT /F1", line, 1)).hidden == ()
     assert [run.reason for run in read_pdf(data.replace(b"q BT /F1", frame, 1)).hidden] == ["white"]
+
+
+def test_white_texts_over_very_many_shapes_are_hidden_after_enough_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of white texts over thousands of shapes are each looked at beneath: a limit keeps the work in hand, and
+    what is left over is no evidence."""
+    monkeypatch.setattr(pdf_hidden, "_MOST_LOOKS", 120)
+    data = make_pdf([["Seen.", *(Hidden(f"Head {number}.", "white") for number in range(4))]])
+    shapes = b"0 0 0.4 rg 0 0 595 842 re f " + b"0 0 1 1 re f " * 50
+    document = read_pdf(data.replace(b"q BT /F1", b"q %s Q q BT /F1" % shapes, 1))
+    assert [document.is_hidden(at, at + 6) for at in map(document.text.index, ("Head 0", "Head 1", "Head 3"))] == [
+        False, False, True,
+    ]  # fmt: skip
+    assert [run.reason for run in document.hidden] == ["white"]
 
 
 def test_nearly_transparent_text_is_invisible() -> None:
