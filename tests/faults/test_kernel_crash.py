@@ -47,12 +47,12 @@ work(sys.argv[2] + "main")
 
 def killed_once(file: Path, name: str, before: float, chance: random.Random) -> dict[str, int]:
     """Let a process update until it is killed; the last step that it acknowledged, for each of its threads."""
-    process = python(UPDATES, str(file), name)
-    assert process.stdout is not None
-    first = "" if before else process.stdout.readline()
-    time.sleep(before or chance.uniform(0, 0.03))
-    process.kill()
-    output = first + process.communicate()[0]
+    with python(UPDATES, str(file), name) as process:
+        assert process.stdout is not None
+        first = "" if before else process.stdout.readline()
+        time.sleep(before or chance.uniform(0, 0.03))
+        process.kill()
+        output = first + process.stdout.read()  # communicate() would pass over what readline() has read ahead
     assert process.returncode == -signal.SIGKILL
     acknowledged = {}
     for line in output.splitlines(keepends=True):
