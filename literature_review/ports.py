@@ -188,7 +188,8 @@ class Backend(Protocol):
     def estimate(self, stage: str, characters: int, sub_requirements: int) -> Mapping[str, float]:
         """What the stage is expected to take for one paper of that length, in characters of a Latin script: `calls`,
         `tokens`, `seconds`, and `usd` (absent where the price is unknown). Where the outcome is open, `calls_low`,
-        `calls_high` and so on bound the range; what has no bounds is exact."""
+        `calls_high` and so on bound the range of one paper, `calls_mean_low`, `calls_mean_high` that of many on average
+        (where they are absent it is the same); what has no bounds is exact."""
         ...
 
     def usage(self) -> Mapping[str, float]:

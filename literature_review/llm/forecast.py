@@ -2,7 +2,9 @@
 
 Length and number of sub-requirements give the questions, by the arithmetic of excerpts and batches. What depends on the
 paper is a range: how sections fall into excerpts, how long the references are, how much is found, how much of it is
-rejected or borderline. The typical figures are from papers of the Evidence Inference corpus.
+rejected or borderline. The typical figures are from papers of the Evidence Inference corpus. Of one paper all of that
+may come together, or nothing of it. What many papers take on average is bounded more narrowly, by half and twice the
+typical share, since how much a model finds and rejects is known no better before it is asked.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ SECONDS_PER_CALL = 5.0
 
 _SUB_REQUIREMENT_TOKENS = 40  # its line in a question
 _CLAIM_TOKENS = 120  # a quote, and its marks, in a question about it
-_SENT = (0.6, 1.0, 1.0)  # share of a paper's text: at least what is left without its references
-_CLAIMS_FOUND = (0.0, 0.8, None)  # per sub-requirement: low, typical, high (None: as many as are allowed)
-_REJECTED, _BORDERLINE = (0.0, 0.3, 1.0), (0.0, 0.2, 1.0)  # shares of claims
-_ANSWER = (0.1, 0.25, 1.0)  # share of the longest answer about an excerpt: typically a quote or so for each thing asked
+_BOUNDS = ("_low", "_mean_low", "", "_mean_high", "_high")  # of one paper, of many on average, typical
+_SENT = (0.6, 0.8, 1.0, 1.0, 1.0)  # share of a paper's text: at least what is left without its references
+_CLAIMS_FOUND = (0.0, 0.4, 0.8, 1.6, math.inf)  # per sub-requirement, of those that are allowed
+_REJECTED, _BORDERLINE = (0.0, 0.15, 0.3, 0.6, 1.0), (0.0, 0.1, 0.2, 0.4, 1.0)  # shares of claims
+# share of the longest answer about an excerpt: typically a quote or so for each thing asked
+_ANSWER = (0.1, 0.125, 0.25, 0.5, 1.0)
 
 
 class Price(Protocol):
@@ -47,7 +51,7 @@ def forecast(
     that asks no model."""
     amounts = _AMOUNTS.get(stage, _nothing)(characters, sub_requirements, limits)
     found: dict[str, float] = {}
-    for suffix, amount in zip(("_low", "", "_high"), amounts, strict=True):
+    for suffix, amount in zip(_BOUNDS, amounts, strict=True):
         found[f"calls{suffix}"] = amount.calls
         found[f"tokens{suffix}"] = round(amount.tokens_in + amount.tokens_out)
         found[f"seconds{suffix}"] = amount.calls * SECONDS_PER_CALL
@@ -74,7 +78,7 @@ def excerpt_counts(tokens: float, budget: int) -> tuple[int, int, int]:
 
 
 def _nothing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
-    return [_Amount(0, 0, 0)] * 3
+    return [_Amount(0, 0, 0)] * len(_BOUNDS)
 
 
 def _reviewing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
@@ -85,7 +89,8 @@ def _reviewing(characters: int, subs: int, limits: Limits) -> list[_Amount]:
     rules = _prompt_tokens("journal_reviewer")
     longest = COVERAGE_TOKENS * subs + QUOTE_TOKENS * subs * max(limits.claims, limits.nearest)
     amounts = []
-    counts = excerpt_counts(text, limits.input_tokens)
+    low, typical, high = excerpt_counts(text, limits.input_tokens)
+    counts = (low, (low + typical) / 2, typical, (typical + high) / 2, high)
     for excerpts, sent, share in zip(counts, _SENT, _ANSWER, strict=True):
         calls = excerpts * rounds
         asked = rounds * sent * text + calls * rules + excerpts * subs * _SUB_REQUIREMENT_TOKENS
@@ -123,7 +128,7 @@ def _sum(*amounts: _Amount) -> _Amount:
 
 
 def _claims(subs: int, limits: Limits) -> list[float]:
-    return [subs * (limits.claims if each is None else min(each, limits.claims)) for each in _CLAIMS_FOUND]
+    return [subs * min(each, limits.claims) for each in _CLAIMS_FOUND]
 
 
 def _about_claims(prompt: str, claims: float, at_once: int, reach: int, answer: int, limits: Limits) -> _Amount:

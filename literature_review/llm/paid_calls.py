@@ -78,7 +78,7 @@ class PaidCalls:
         self._model, self._gate, self._book, self._log = model, gate, book, log
         self._price = prices.price(model.model)
         if self._price is None:
-            _say_without_price(model.model, budget_usd, log)
+            _say_without_price(model.model, prices.nearest(model.model), budget_usd, log)
         self._has_budget = budget_usd is not None
         self._elsewhere = QuestionLocks(f"{book.path}.lock")
         self._budget = Budget(budget_usd, book.spent_usd(), book.path)
@@ -277,9 +277,10 @@ class PaidCalls:
         )
 
 
-def _say_without_price(model: str, budget_usd: float | None, log: Log) -> None:
+def _say_without_price(model: str, like: str | None, budget_usd: float | None, log: Log) -> None:
     rates = '{"input_usd_per_million": ..., "output_usd_per_million": ...}'
-    remedy = f'write its price into llm.prices, as "{model}": {rates} (0 for a server of your own)'
+    misspelt = f"if {like!r} is meant, name it in llm.model, else " if like is not None else ""
+    remedy = f'{misspelt}write its price into llm.prices, as "{model}": {rates} (0 for a server of your own)'
     if budget_usd is not None:
         raise UsageError(f"llm.budget_usd: the price of {model!r} is not known, so a budget cannot be kept; {remedy}")
     log.warning(f"the price of {model!r} is not known, so the cost will not be known either; {remedy}")

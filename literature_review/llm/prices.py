@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from literature_review.errors import ConfigError
-from literature_review.strict_json import printable, shown
+from literature_review.strict_json import nearest, printable, shown
 
 _DEAREST = 1_000_000  # US dollars per million tokens
 _VERSION = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{3})\Z")  # gpt-4.1-mini-2025-04-14, gemini-2.0-flash-001
@@ -88,6 +88,10 @@ class PriceTable:
             if known in self._prices:
                 return self._prices[known]
         return None
+
+    def nearest(self, model: str) -> str | None:
+        """The model with a price whose name is most like this one, which may be misspelt; None where none is."""
+        return nearest(model.removeprefix("models/"), list(self._prices))
 
 
 def _read_overrides(overrides: Mapping[str, Any]) -> dict[str, Price]:

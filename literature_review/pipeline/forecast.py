@@ -1,12 +1,13 @@
 """What the calls of a run are expected to take, by stage and together, with a range where the outcome is open.
 
-    Backend.estimate, per paper and stage -> sums: {"calls", "calls_low", "calls_high", "tokens", ..., "usd", ...}
+    Backend.estimate, per paper --together--> of a stage --add--> {"calls", "calls_low", "calls_high", "tokens", ...}
 
 The dry run shows it; a run keeps it in its checkpoint from the beginning and says at its end how far off it was.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -35,15 +36,37 @@ def add(total: Forecast, estimate: Mapping[str, float | None]) -> None:
             total[name + bound] = None if before is None or more is None else before + more
 
 
+def together(estimates: Iterable[Mapping[str, float | None]]) -> Forecast:
+    """Of many papers. How much a model finds on average is the same for all, and its range adds up; how far a paper is
+    off that average is its own, and adds up as what is independent does, as the root of the sum of squares."""
+    total, squares = nothing(), dict[str, float]()
+    for estimate in estimates:
+        average = {**estimate, **_averages(estimate)}
+        add(total, average)
+        for name, bound in _averages(estimate).items():
+            own = (estimate[name] or 0.0) - (bound or 0.0)
+            squares[name] = squares.get(name, 0.0) + own**2
+    for name, square in squares.items():
+        bound = total[name]
+        if bound is not None:
+            own = math.sqrt(square)
+            total[name] = max(bound - own, 0.0) if name.endswith("_low") else bound + own
+    return total
+
+
+def _averages(estimate: Mapping[str, float | None]) -> Forecast:
+    """Its bounds for many papers, under the names of those for one."""
+    names = ((f"{name}{bound}", f"{name}_mean{bound}") for name in AMOUNTS for bound in ("_low", "_high"))
+    return {one: estimate[many] for one, many in names if many in estimate}
+
+
 def of_stage(
     backend: Backend, stage: LoadedStage, lengths: Iterable[int], sub_requirements: int, workers: int = 1
 ) -> Forecast:
     """For papers of these lengths in characters, `workers` of them at a time; nothing for a stage over all papers,
     which makes no call."""
-    total = nothing()
-    for length in lengths if stage.spec.per_paper else ():
-        add(total, backend.estimate(stage.name, length, sub_requirements))
-    return shared(total, workers)
+    asked = lengths if stage.spec.per_paper else ()
+    return shared(together(backend.estimate(stage.name, length, sub_requirements) for length in asked), workers)
 
 
 def shared(forecast: Forecast, workers: int) -> Forecast:

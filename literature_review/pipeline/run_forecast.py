@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from literature_review.errors import PaperError, StageTimeoutError
 from literature_review.models import PaperFile
 from literature_review.pipeline.costs import spent_in_all, spent_in_run
-from literature_review.pipeline.forecast import Forecast, add, compared, lengths_of, nothing, shared, spoken
+from literature_review.pipeline.forecast import Forecast, add, compared, lengths_of, nothing, shared, spoken, together
 from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.work import PaperWork
 from literature_review.ports import Deadline
@@ -42,9 +42,9 @@ def _forecast(state: RunState, work: PaperWork, papers: Sequence[PaperFile]) -> 
     lengths = lengths_of([paper for paper in papers if paper.id in todo], _reader(state, work), READ_AT_MOST)
     wanted = sum(1 for _ in state.parts.protocol.sub_requirements())
     total = nothing()
-    for paper, length in lengths.items():
-        for name in todo[paper]:
-            add(total, backend.estimate(name, length, wanted))
+    for stage in state.parts.stages:
+        asked = [length for paper, length in lengths.items() if stage.name in todo[paper]]
+        add(total, together(backend.estimate(stage.name, length, wanted) for length in asked))
     return shared(total, state.config.max_workers if state.config.parallel else 1)
 
 

@@ -24,7 +24,7 @@ from literature_review.errors import (
 from literature_review.llm.chat import ModelAnswer, ModelQuestion
 from literature_review.llm.paid_book import PaidBook
 from literature_review.llm.paid_calls import PaidCalls
-from literature_review.llm.prices import Price
+from literature_review.llm.prices import Price, PriceTable
 from literature_review.ports import Deadline
 from tests.paid_samples import GOOD, PRICE, KeptLog, OpenGate, ScriptedModel, in_turn, paid_calls, question
 
@@ -550,6 +550,24 @@ def test_a_model_without_a_price_is_warned_of_once_and_its_cost_is_not_known(pai
     assert "llm.prices" in warnings[0]
     assert "usd" not in calls.usage()
     assert "usd" not in calls.costs()["stages"]["judge"]
+
+
+@pytest.mark.parametrize("budget_usd", [None, 1.0])
+def test_a_misspelt_model_is_told_the_nearest_that_has_a_price(
+    tmp_path: Path, budget_usd: float | None
+) -> None:
+    log = KeptLog()
+    model = ScriptedModel()
+    model.model = "gemini-3.8-flahs"
+    told = ""
+    try:
+        with PaidBook(tmp_path / "answers.db") as book:
+            PaidCalls(model, OpenGate(), book, PriceTable.standard(), budget_usd, log)
+    except UsageError as error:
+        told = str(error)
+    warnings = [text for level, text in log.lines if level == "warning"]
+    assert (len(warnings), bool(told)) == ((1, False) if budget_usd is None else (0, True))
+    assert "if 'gemini-3.8-flash' is meant, name it in llm.model" in (told or warnings[0])
 
 
 def test_a_budget_without_a_price_is_a_mistake(paid: Paid) -> None:
