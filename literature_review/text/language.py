@@ -52,4 +52,6 @@ def language_of(text: str) -> str:
     votes = {code: sum(words[word] for word in stops.split()) for code, stops in _STOP_WORDS.items()}
     (best, most), (_, second) = Counter(votes).most_common(2)
     total = sum(words.values())
+    if sum(word in words for word in _STOP_WORDS[best].split() if len(word) > 2) < 2:
+        return ""  # single letters and pairs stand in noise and in tables too
     return best if most >= max(3, 0.08 * total) and most > 1.2 * second else ""

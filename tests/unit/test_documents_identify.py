@@ -243,6 +243,8 @@ def test_authors_in_common_forms() -> None:
         ),
         ("Lorem ipsum dolor sit amet consectetuer adipiscing elit ut purus vestibulum placerat vitae felis", ""),
         ("x1 y2 z3 0.05 p", ""),
+        ("Group a 1.2 group b 3.4 o 5.6 a o e as no\n" * 50, ""),
+        ("o ell kc a in eec e go dna m as jife no em kle a e o " * 50, ""),
         ("", ""),
     ],
 )
