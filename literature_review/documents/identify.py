@@ -105,9 +105,13 @@ def identify_front(document: Document) -> Bibliography:
 
 def _title(metadata: Mapping[str, str], page: str) -> tuple[str, str]:
     given, seen = good_title(metadata.get("title", "")), title_in(page)
-    is_by_hand = metadata.get("reader", "text") == "text"  # front matter
-    is_own = given and (is_by_hand or not seen or _stands_on(page, given))
+    is_own = given and (_is_by_hand(metadata) or not seen or _stands_on(page, given))
     return (given, FILE) if is_own else (seen, FIRST_PAGE)
+
+
+def _is_by_hand(metadata: Mapping[str, str]) -> bool:
+    """Whether the fields are front matter, which somebody wrote for this text: no fields of a PDF."""
+    return metadata.get("reader", "text") == "text"
 
 
 def _stands_on(page: str, title: str) -> bool:
@@ -237,12 +241,14 @@ def _goes_on(line: str, following: str) -> bool:
 
 def _authors(metadata: Mapping[str, str], page: str, title: str) -> tuple[tuple[str, ...], str]:
     """Authors and their source. A file names only the first author often: the first page's longer list wins
-    where it holds that name, and where the file names an account or a firm in a single word."""
+    where it holds that name, and where the file names an account or a firm in a single word, or a PDF people of whom
+    the page knows nothing (who typed it, whose template it was)."""
     given = split_authors(metadata.get("author", ""))
     on_page = authors_in(page, title)
     is_account = len(given) == 1 and " " not in given[0]
+    is_unknown = not (_is_by_hand(metadata) or any(_surname(name) in page.lower() for name in given))
     is_shorter = len(on_page) > len(given) and bool(given) and _surname(given[0]) in map(_surname, on_page)
-    if given and not (on_page and (is_account or is_shorter)):
+    if given and not (on_page and (is_account or is_unknown or is_shorter)):
         return given, FILE
     return (on_page, FIRST_PAGE) if on_page else ((), "")
 

@@ -27,6 +27,7 @@ FRONT_CHARACTERS = 3_000
 SHARE_TO_INCLUDE, SHARE_TO_EXCLUDE = 0.5, 0.75
 
 _FRONT_KINDS = frozenset(("abstract", "methods"))
+_HEAD_KINDS = frozenset(("abstract", "other"))
 _OF_OTHERS = re.compile(
     r"\b(?:no|not|nor|never|unlike|without|except|previous\w*|earlier|prior|recent|other|others|existing|past)\b",
     re.IGNORECASE,
@@ -138,7 +139,8 @@ def _ranges(document: Document, front_only: bool) -> list[Range]:
     size = len(document.text)
     if front_only:
         front = [(s.start, s.end) for s in document.sections if s.kind in _FRONT_KINDS]
-        first = document.sections[0].start if document.sections else size
+        # A title may be a heading, and so begin a section; its abstract may stand under it without one of its own.
+        first = next((s.start for s in document.sections if s.kind not in _HEAD_KINDS), size)
         ranges = [(0, min(first, FRONT_CHARACTERS))] + front if front else [(0, min(size, FRONT_CHARACTERS))]
         return [part for part in ranges if part[0] < part[1]]
     ranges, at = [], 0

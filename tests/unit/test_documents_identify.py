@@ -78,6 +78,22 @@ def test_the_title_field_of_a_pdf_counts_where_the_page_has_its_words(title: str
     assert identify_document(document(ARTICLE, title=title, reader="text")).title == (title or WHOLE_TITLE)
 
 
+@pytest.mark.parametrize(
+    ("author", "source"),
+    [
+        ("Ada Byron; Bo Li; Cato van Dam", "file metadata"),
+        ("Typist Name; Other Clerk", "first page"),
+        ("Ada M. Byron", "first page"),
+    ],
+)
+def test_the_author_field_of_a_pdf_counts_where_the_page_knows_them(author: str, source: str) -> None:
+    """Who typed it, or whose template it was, is not the author; of a first author alone the page has the others."""
+    assert identify_document(document(ARTICLE, author=author, reader="pypdfium2 5.0")).sources["authors"] == source
+    assert identify_document(document("12 34\n", author=author, reader="pypdfium2 5.0")).sources["authors"] == (
+        "file metadata"
+    )
+
+
 def test_the_title_field_of_a_pdf_stands_where_the_page_names_none() -> None:
     found = identify_document(document("12 34 56\n", title="Pears and the common cold", reader="pypdfium2 5.0"))
     assert found.title == "Pears and the common cold"

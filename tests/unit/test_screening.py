@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from literature_review.documents import read_document
 from literature_review.errors import ProtocolError
 from literature_review.models import Bibliography, Criterion, Document, HiddenText, Screening, Section
 from literature_review.protocol import parse_protocol
@@ -161,6 +164,25 @@ def test_an_exclusion_carries_the_sentence_that_decided_and_its_page() -> None:
 )
 def test_only_what_a_paper_says_of_itself_excludes_it(text: str, excluded: bool) -> None:
     assert excluding(text, "meta-analysis", "meta-analyses") is excluded
+
+
+@pytest.mark.parametrize("title", ["# A trial in children\n", "TITLE:\nA trial in children\n", "A trial in children\n"])
+def test_the_title_counts_also_where_it_is_a_heading(tmp_path: Path, title: str) -> None:
+    path = tmp_path / "a.md"
+    path.write_text(f"{title}\n## Abstract\n\nWe asked many.\n\n## Methods\n\nA form.\n\n## Results\n\nIt was so.\n")
+    decision = screen(read_document(str(path)), KNOWN, Screening(exclude=(criterion("children"),)))
+    assert not decision.included
+    assert "A trial in children" in decision.quote
+
+
+def test_an_abstract_under_the_title_s_heading_counts_beside_named_methods() -> None:
+    text = "A trial\nWe asked children.\nMethods\nA form.\nDiscussion\nMice were mentioned.\n"
+    starts = [0, text.index("Methods"), text.index("Discussion"), len(text)]
+    kinds = ("other", "methods", "discussion")
+    sections = tuple(Section(k, k, a, b) for k, a, b in zip(kinds, starts, starts[1:], strict=False))
+    found = Document(text, sections=sections)
+    assert not screen(found, KNOWN, Screening(exclude=(criterion("children"),))).included
+    assert screen(found, KNOWN, Screening(exclude=(criterion("mice"),))).included
 
 
 def test_a_word_deep_in_the_discussion_excludes_nobody() -> None:
