@@ -17,6 +17,8 @@ from literature_review.pipeline.runlog import RunLog
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, StageContext
 
+LONGEST_REASON = 2_000  # characters of an error's own words
+
 
 class StageRunner:
     """Runs stages with the deadline (`stage_timeout`) and the retries (`retry_policy`) of the configuration.
@@ -102,7 +104,9 @@ def _run(stage: LoadedStage, context: StageContext) -> object:
     """What the stage returns. One that exits ends itself alone: neither the program nor, unseen, its paper's way."""
     try:
         return stage.run(context)
-    except (SystemExit, GeneratorExit) as error:
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit, asyncio.CancelledError ...
         what = f"the stage {stage.name} ({stage.spec.module}) ended with {error!r} and without a StageResult"
         raise StageFailedError(what) from error
 
@@ -135,7 +139,10 @@ def error_type(error: BaseException) -> str:
 
 
 def explain(error: BaseException) -> str:
-    """One line for a person: our own errors speak for themselves, others are named by their type."""
+    """One line for a person: our own errors speak for themselves, others are named by their type. A long text, such as
+    a whole paper in an error's message, is cut."""
     text = str(error) or "no message"
+    if len(text) > LONGEST_REASON:
+        text = f"{text[:LONGEST_REASON]} ... (and {len(text) - LONGEST_REASON:,} characters more)"
     ours = type(error).__module__.startswith("literature_review.")
     return text if ours else f"{type(error).__name__}: {text}"

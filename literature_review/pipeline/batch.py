@@ -164,6 +164,8 @@ class PaperBatch:
             return
         outcome = self._outcome(paper)
         error = outcome.error or self._state.log.redact(str(result.get("error")))
+        if not outcome.kind:  # it failed on its way in or out of the work
+            outcome.error, outcome.kind = error, "failed"
         if outcome.kind == "not_assessed" and self._state.fatal is not None:
             self._state.checkpoint.update_paper_status(paper.id, "in_progress")  # the run stopped, not the paper failed
             return

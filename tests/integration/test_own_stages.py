@@ -107,6 +107,25 @@ def test_a_claim_that_cannot_be_kept_fails_its_paper_alone(code: str, said: str,
     assert "unexpected" not in log
 
 
+@pytest.mark.parametrize(
+    "raised", ["asyncio.CancelledError()", "SystemExit(0)", "GeneratorExit()", "type('Own', (BaseException,), {})()"]
+)
+def test_whatever_it_raises_its_paper_fails_and_the_run_says_so(raised: str, review: Any, tmp_path: Path) -> None:
+    """What is no Exception passes by many an `except`."""
+    result, _ = review(f"import asyncio; raise {raised}")
+    assert result.exit_code == 1
+    assert sorted(result.failures) == ["trial_001.txt", "trial_002.txt"]
+    assert "ended with" in result.failures["trial_001.txt"]
+    assert {row["state"] for row in report_of(tmp_path)["papers"]} == {"failed"}
+
+
+def test_the_words_of_an_error_are_cut(review: Any) -> None:
+    """Some errors carry all that was read."""
+    result, log = review("raise ValueError('x' * 10_000_000)")
+    assert "and 9,998,000 characters more" in result.failures["trial_001.txt"]
+    assert len(log) < 100_000
+
+
 def test_its_record_is_its_own_affair(review: Any, tmp_path: Path) -> None:
     """Names that the standard stages use as well change nothing in what these found."""
     names = ["bibliography", "screening", "coverage", "pages", "characters", "hidden", "suspicious", "contexts"]
