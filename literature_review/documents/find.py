@@ -8,20 +8,19 @@ Only regular files are opened. Links are followed where they stay inside the fol
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator
 
 from literature_review.documents.plain_text import MARKDOWN_ENDINGS, TEXT_ENDINGS
 from literature_review.errors import UnreadablePaperError
+from literature_review.files import sha256_of
 from literature_review.light_record import record
 from literature_review.records import PaperFile
 
 PAPER_ENDINGS = (".pdf", *TEXT_ENDINGS, *MARKDOWN_ENDINGS)
 REFERENCE_ENDINGS = (".ris", ".bib", ".bibtex")
 OUTPUT_MARKS = ("review.db", "pipeline_checkpoint.json")
-_BLOCK_BYTES = 1024 * 1024
 
 
 @record
@@ -68,7 +67,7 @@ def find_papers(folder: str | os.PathLike[str], skip: Collection[str | os.PathLi
     for one in found:
         if one.kind == "paper":
             try:
-                papers.append(_paper_file(one.id, one.path))
+                papers.append(PaperFile(one.id, one.path, *sha256_of(one.path)))
             except OSError as error:
                 problems[one.id] = _not_permitted(error)
     ignored = tuple(one.id for one in found if one.kind == "ignored")
@@ -130,20 +129,6 @@ def _look_at(root: str, path: str, id_: str, left_out: set[str], above: set[str]
 
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def _paper_file(id_: str, path: str) -> PaperFile:
-    digest, size = hashlib.sha256(), 0
-    # Opened without waiting: a pipe put in the file's place meanwhile must not hold the program up.
-    with open(path, "rb", opener=_open_at_once) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-            size += len(block)
-    return PaperFile(id_, path, digest.hexdigest(), size)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _with_duplicates(papers: list[PaperFile]) -> tuple[PaperFile, ...]:

@@ -24,10 +24,12 @@ from literature_review.errors import (
     BudgetSpentError,
     OutageError,
     PaperError,
+    ReviewError,
     StageTimeoutError,
     StoreError,
     UnreadablePaperError,
 )
+from literature_review.files import sha256_of
 from literature_review.models import Bibliography, Document, PaperFile, StageResult
 from literature_review.pipeline.attempts import StageRunner, error_type, explain
 from literature_review.pipeline.run_state import RunState
@@ -237,6 +239,7 @@ class PaperWork:
         document = self._known(paper)
         if document is None:
             document = parts.reader.read(paper.path, deadline)
+            _check_unchanged(paper)
             with self._stopping_where_the_store_fails():
                 parts.store.put_document(paper.sha256, reader, document)
         return document
@@ -269,6 +272,10 @@ class PaperWork:
             outcome.kind = "not_assessed"
         else:
             outcome.kind = "unreadable" if isinstance(error, UnreadablePaperError) else "failed"
+
+
+class ChangedPaperError(ReviewError):
+    """A paper is no longer the file whose digest was taken at the run's beginning. The next run takes it as it is."""
 
 
 class RememberedFailure(PaperError):
@@ -304,6 +311,16 @@ def _check_frozen(
             raise NotAssessedError(
                 f"its {name} changed since {stage.name} ran: run without --resume-from first"
             )
+
+
+def _check_unchanged(paper: PaperFile) -> None:
+    """What was read would be kept under the digest of other bytes, and stand for them whenever they come back."""
+    try:
+        is_same = sha256_of(paper.path) == (paper.sha256, paper.size)
+    except OSError:
+        is_same = False
+    if not is_same:
+        raise ChangedPaperError("its file changed since the run began: run again to have it reviewed as it is now")
 
 
 def _pending(result: StageResult) -> bool:

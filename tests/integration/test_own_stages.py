@@ -126,6 +126,22 @@ def test_the_words_of_an_error_are_cut(review: Any) -> None:
     assert len(log) < 100_000
 
 
+def test_a_paper_that_changes_while_it_is_read_is_not_taken_for_what_it_was(
+    review: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its text would be kept under the digest of the old content, and stand there when that comes back."""
+    code = "Path(context.paper.path).write_text('No.'); context.read(context.paper); return StageResult()"
+    head = "from pathlib import Path\nfrom literature_review.models import StageResult\ndef run(context):\n"
+    monkeypatch.setattr("tests.integration.test_own_stages.HEAD", head)
+    result, _ = review(code, name="journal_reviewer")
+    assert result.exit_code == 1
+    assert "changed since the run began" in result.failures["trial_001.txt"]
+    make_review(tmp_path, papers=2)  # as they were
+    again = PipelineOrchestrator(config_of(tmp_path), log=RunLog(io.StringIO())).run()
+    assert again.exit_code == 0
+    assert len(again.worked) == 2
+
+
 def test_its_record_is_its_own_affair(review: Any, tmp_path: Path) -> None:
     """Names that the standard stages use as well change nothing in what these found."""
     names = ["bibliography", "screening", "coverage", "pages", "characters", "hidden", "suspicious", "contexts"]
