@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 _SMALL_WORDS = frozenset(
@@ -42,6 +42,7 @@ _ODD_SINGULARS = {one: many for many, one in _ODD_PLURALS.items()}
 _COMPOUND = re.compile(r"(?<=\w{2})(?:women|woman|children|child|analyses|analysis|viruses|virus)$")  # grandchildren
 _OF_HISSING = re.compile(r"(?<=ss|.x|sh)es$|(?<=ch)(?<![dhkr]ach)es$")  # classes, boxes, approaches; no headaches
 _PLURAL = re.compile(r"(?<=[a-z])(?:ies|(?<![aeiou])y)$|(?<=[^\W\d_]{2}[^\W\d_s])s$", re.IGNORECASE)
+_ENDING = re.compile(r"(?<=\w{4})(?:i[sz](?:ations?|ed|ing|e)|ations?|edly|ally|ing|ed|ly|e)$")
 _GAP = re.compile(r"[\s\u2010-\u2015-]+")
 _WORDS_WITHOUT_BLANKS = "\u2e80"  # from here on: Chinese, Japanese, Korean signs
 
@@ -66,15 +67,17 @@ def phrase(keyword: str) -> re.Pattern[str]:
 def _in_any_number(word: str) -> str:
     """A pattern for the word in singular and plural, in any spelling."""
     if word.isupper() or word.endswith("*"):  # AIDS is no plural
-        return _in_any_spelling(word) + "(?:s?e?s)?"
+        return _in_any_spelling(word) + "(?:e?s)?"
     one = _singular(word.lower())
     many = _odd(one, _ODD_SINGULARS)
     if many != one:
         return f"(?:{_in_any_spelling(one)}(?:e?s)?|{_in_any_spelling(many)})"
-    word = one if one != word.lower() else word
-    stem = _without_plural(word)
-    is_of_y = stem != word and word.lower().endswith(("y", "ies"))
-    return _in_any_spelling(stem) + ("(?:y|ies)" if is_of_y else "(?:s?e?s)?")
+    stem = _without_plural(one)
+    if stem != one and one.endswith(("y", "ies")):
+        return _in_any_spelling(stem) + "(?:y|ies)"
+    if one.endswith(("ss", "us", "is", "x", "z", "ch", "sh", "o")):
+        return _in_any_spelling(one) + "(?:e?s)?"
+    return _in_any_spelling(stem) + "s?"  # and no more: rats are no rates
 
 
 def _singular(word: str) -> str:
@@ -112,6 +115,17 @@ def _in_one_spelling(piece: str) -> str:
 def content_words(text: str) -> set[str]:
     """Lower-case words that carry meaning, in one spelling, in singular."""
     return {part for word in WORD.findall(text.lower()) for part in _meant(word)}
+
+
+def stems_of(words: Iterable[str]) -> set[str]:
+    """Content words without their endings: randomized, randomly and randomization are one."""
+    return set(map(_stem, words))
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    stem = _ENDING.sub("", word)
+    return stem[:-1] if stem != word and stem[-1] == stem[-2] else stem
 
 
 @lru_cache(maxsize=65_536)

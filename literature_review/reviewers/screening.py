@@ -4,11 +4,13 @@ paper costs nothing.
     include: its words stand somewhere in the paper (outside the references)         else excluded
     exclude: its words stand where a paper says what it is: title, abstract, methods  then excluded
 
-A criterion's keywords are alternatives; one without keywords is met by a sentence that holds most of the content
-words of its text (in Chinese, Japanese and Korean: pairs of signs). British and American spelling, singular and plural
-are one. One that names nothing to look for decides nothing, and the record says so. A paper that only speaks of other
-work ("unlike earlier meta-analyses"), or of whom it left out, does not meet an exclusion; nor does the name of a body
-(University for Women). What is unknown (a year, a language) excludes nobody.
+A criterion's keywords are alternatives. Without keywords an exclusion is met by a sentence that holds most of the
+content words of its text, an inclusion by half of them in one sentence, or in title, abstract and methods together (in
+Chinese, Japanese and Korean: pairs of signs). British and American spelling, singular and plural are one. One that
+names nothing to look for decides nothing, and the record says so. What does not meet an exclusion: a sentence that
+cites or speaks of other work ("unlike earlier meta-analyses"), or of whom the paper left out; what was approved or
+published ("the study protocol was approved"); the name of a body (University for Women). What is unknown (a year, a language)
+excludes nobody.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from literature_review.models import Bibliography, Criterion, Document, Screening, ScreeningDecision
-from literature_review.reviewers.criterion_words import WORD, content_words, parts_of, phrase
+from literature_review.reviewers.criterion_words import WORD, content_words, parts_of, phrase, stems_of
 from literature_review.reviewers.passages import sentence_around
+from literature_review.text.hidden import blank_out
 from literature_review.text.quotes import readable
 
 FRONT_CHARACTERS = 3_000
@@ -41,6 +44,13 @@ _BODY = re.compile(
     r"\b(?:Universit|Hospital|Institut|Foundation|Journal|Archives|Annals"
     r"|(?:Department|Faculty|School|College|Centre|Center|Clinic|Academy|Society|Ministry|Division)\s(?:of|for)\b)"
 )
+# What was approved or published is a thing that the sentence tells of, not what the paper is.
+_APPROVED = re.compile(r"[^.!?]{0,60}\b(?:approved|published)\b|\s+forms?\b", re.IGNORECASE)
+_APPROVES = re.compile(r"\bapprov(?:ed|al|es)\b[^.!?]*$", re.IGNORECASE)
+_CITES = re.compile(
+    r"\[\d{1,3}(?:[,\u2013-]\s?\d{1,3}){0,20}\]|\bet al\b|\bstud(?:y|ies) (?:have|has)\b"
+    r"|\([A-Z]\w+(?:,| et al\.?,?| (?:and|&) [A-Z]\w+,?) (?:19|20)\d\d"
+)
 _NEAR = 40  # characters before a word within which another word tells of whom it speaks
 _SENTENCE = re.compile(r"[^.!?\n。！？]+(?:\n(?![ \t]*\n)[^.!?\n。！？]+)*")
 
@@ -60,8 +70,7 @@ def screen(document: Document, bibliography: Bibliography, screening: Screening)
     for criterion in screening.include:
         if _names_nothing(criterion):
             continue
-        found = _find(document, criterion, front_only=False)
-        if found is None:
+        if _find(document, criterion, front_only=False) is None and not _is_met_by_the_front(document, criterion):
             return _not_met(document, criterion)
         met.append(criterion.id)
     return ScreeningDecision(included=True, reason=_why_included(bibliography, screening, met))
@@ -134,6 +143,15 @@ def _find(document: Document, criterion: Criterion, front_only: bool) -> Range |
     return None
 
 
+def _is_met_by_the_front(document: Document, criterion: Criterion) -> bool:
+    """Whether title, abstract and methods together hold enough of the words of a criterion without keywords: a trial
+    may be called randomised in one sentence, and its control group be told of in another."""
+    wanted = set() if any(map(parts_of, criterion.keywords)) else stems_of(content_words(criterion.text))
+    seen = blank_out(document.text, [(span.start, span.end) for span in document.hidden])
+    words = (content_words(seen[low:high]) for low, high in _ranges(document, front_only=True))
+    return bool(wanted) and len(wanted & stems_of(set().union(*words))) >= SHARE_TO_INCLUDE * len(wanted)
+
+
 def _ranges(document: Document, front_only: bool) -> list[Range]:
     """The parts of the text that count: all but the references, or only where a paper says what it is."""
     size = len(document.text)
@@ -168,10 +186,22 @@ def _sentences_with(
         start, end = max(sentence[0], low), min(sentence[1], high)
         if document.is_hidden(*found.span()):
             continue
-        before = document.text[max(start, found.start() - _NEAR) : found.start()]
-        is_left_out = _LEFT_OUT.search(document.text, start, end) or _OF_OTHERS.search(before)
-        if not (about_itself and (is_left_out or _is_in_a_name(found, start, end))):
+        if not (about_itself and _is_of_others(found, start, end)):
             yield start, end
+
+
+def _is_of_others(found: re.Match[str], start: int, end: int) -> bool:
+    """Whether what was found, in the sentence from `start` to `end`, does not say what the paper is."""
+    text, at = found.string, found.start()
+    before = text[max(start, at - _NEAR) : at]
+    return bool(
+        _LEFT_OUT.search(text, start, end)
+        or _CITES.search(text, start, end)
+        or _OF_OTHERS.search(before)
+        or _APPROVES.search(before)
+        or _APPROVED.match(text, found.end(), end)
+        or _is_in_a_name(found, start, end)
+    )
 
 
 def _is_in_a_name(found: re.Match[str], start: int, end: int) -> bool:
@@ -184,11 +214,12 @@ def _best_sentence(
     document: Document, wanted_text: str, low: int, high: int, share: float, about_itself: bool
 ) -> Range | None:
     """The sentence with the largest share of the wanted words, if that share is reached."""
-    wanted = content_words(wanted_text)
+    wanted = content_words(wanted_text) if about_itself else stems_of(content_words(wanted_text))
     drop_bodies = about_itself and not _BODY.search(wanted_text)
     best, best_range = 0.0, None
     for found in _SENTENCE.finditer(document.text, low, high):
         words = content_words(_without_bodies(found.group()) if drop_bodies else found.group())
+        words = words if about_itself else stems_of(words)
         if not wanted or document.is_hidden(*found.span()):
             continue
         reached = len(wanted & words) / len(wanted)
@@ -207,7 +238,9 @@ def _without_bodies(sentence: str) -> str:
 def _tells_of_others(sentence: str, wanted_text: str) -> bool:
     """Whether it has a word that says so, which the criterion ("no control group") does not have itself."""
     known = {word.lower() for pattern in (_OF_OTHERS, _LEFT_OUT) for word in pattern.findall(wanted_text)}
-    return any(word.lower() not in known for each in (_OF_OTHERS, _LEFT_OUT) for word in each.findall(sentence))
+    return bool(_CITES.search(sentence)) or any(
+        word.lower() not in known for each in (_OF_OTHERS, _LEFT_OUT) for word in each.findall(sentence)
+    )
 
 
 def _first_sentence(document: Document) -> Range | None:

@@ -75,6 +75,7 @@ def test_british_and_american_spelling_and_both_numbers_are_one_keyword(keyword:
     [
         ("AIDS", "A hearing aid."), ("study", "A stud farm."), ("color", "The colon."), ("trial", "Triage."),
         ("randomi*", "At random."), ("CYP2C19*2", "CYP2C1922"),
+        ("rats", "Response rates were high."), ("rat", "The rate rose."), ("cat", "Both cates."),
         ("men", "Many humans."), ("child", "A chill."), ("mice", "Pumice."),
     ],
 )
@@ -116,6 +117,33 @@ def test_the_name_of_a_body_excludes_nobody(text: str, excluded: bool) -> None:
     """An affiliation or a journal says where a paper comes from, not of whom it tells."""
     assert excluding(text, "women", "children") is excluded
     assert excluding(text, words="women") is excluded
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("study protocol", "The study protocol was reviewed and approved by the board."),
+        ("study protocol", "The board approved the study protocol."),
+        ("study protocol", "The study protocol has been published."),
+        ("case report", "It was noted in the case report form."),
+        ("meta-analysis", "In a meta-analysis of 12 trials, Bridge et al. found less."),
+        ("meta-analysis", "A meta-analysis showed that this helps [12]."),
+        ("meta-analysis", "One meta-analysis (Auriel, 2011) showed it."),
+        ("in vitro", "Some in vitro studies have examined it."),
+    ],
+)
+def test_what_was_approved_published_or_cited_is_not_what_the_paper_is(keyword: str, text: str) -> None:
+    assert not excluding(text, keyword)
+    assert excluding(f"{text} This is a {keyword} of ours.", keyword)
+
+
+def test_an_inclusion_s_words_may_stand_in_several_sentences_of_the_front() -> None:
+    text = "A randomized pilot study\nAbstract\nTea was given. The others had water as a control.\n"
+    asked = Screening(include=(criterion(text="Randomised controlled trials"),))
+    assert screen(Document(text), KNOWN, asked).included
+    assert not screen(Document(text.replace("randomized ", "")), KNOWN, asked).included
+    hidden = Document(text, hidden=(HiddenText(0, len("A randomized"), "white"),))
+    assert not screen(hidden, KNOWN, asked).included
 
 
 def test_a_criterion_may_name_bodies_itself() -> None:
