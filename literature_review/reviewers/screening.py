@@ -9,8 +9,8 @@ content words of its text, an inclusion by half of them in one sentence, or in t
 Chinese, Japanese and Korean: pairs of signs). British and American spelling, singular and plural are one. One that
 names nothing to look for decides nothing, and the record says so. What does not meet an exclusion: a sentence that
 cites or speaks of other work ("unlike earlier meta-analyses"), or of whom the paper left out; what was approved or
-published ("the study protocol was approved"); the name of a body (University for Women). What is unknown (a year, a language)
-excludes nobody.
+published ("the study protocol was approved"); the name of a body (University for Women). What is unknown (a year, a
+language) excludes nobody.
 """
 
 from __future__ import annotations
