@@ -115,13 +115,17 @@ def _groups(page: int) -> list[_Group]:
         if -1 not in modes:
             break
         is_other = list(map((-1).__eq__, modes))
-        others = list(compress(objects, is_other))
-        owners = compress(chain.from_iterable(map(repeat, holders, counts)), is_other)
-        kinds = map(pdfium.object_type, others)
-        holders = [(*owner, one) for owner, one, kind in zip(owners, others, kinds, strict=True) if kind == pdfium.FORM]
-        if not holders:
+        held = pdfium.form_counts(list(compress(arguments, is_other)))
+        if max(held) <= 0:
             break
-        objects, counts = pdfium.forms_contents([forms[-1] for forms in holders])
+        owners = compress(chain.from_iterable(map(repeat, holders, counts)), is_other)
+        others = zip(owners, compress(objects, is_other), held, strict=True)
+        holders, counts = [], []
+        for owner, one, count in others:
+            if count > 0:
+                holders.append((*owner, one))
+                counts.append(count)
+        objects = pdfium.forms_contents([forms[-1] for forms in holders], counts)
     return groups
 
 

@@ -58,7 +58,7 @@ def in_reading_order(
     if may_be_right_to_left and _RUN.search(text):
         return _logical(text_page, places, text)
     if _may_go_to_and_fro(text_page, places, text, middle):
-        boxes = list(pdfium.char_boxes(text_page, places))
+        boxes = pdfium.char_boxes(text_page, places)
         gutter = _gutter(boxes)
         if gutter is not None:
             return _column_after_column(text, boxes, gutter)
@@ -75,7 +75,7 @@ def _may_go_to_and_fro(text_page: int, places: Sequence[int], text: str, middle:
         return False
     starts = range(_FEW_WORDS, len(text) - _FEW_WORDS, (len(text) - _FEW_WORDS) // _PLACES)
     looked_at = [places[at] for start in starts for at in (start, start + _FEW_WORDS)]
-    boxes = list(pdfium.char_boxes(text_page, looked_at))
+    boxes = pdfium.char_boxes(text_page, looked_at)
     pairs = zip(boxes[::2], boxes[1::2], strict=True)
     if sum((one[0] < middle) != (other[0] < middle) for one, other in pairs) < _LEAST_CHANGES:
         return False
@@ -167,7 +167,7 @@ def _logical(text_page: int, places: Sequence[int], text: str) -> str:
     """The text with its right-to-left runs in logical order."""
     parts, last = [], 0
     for run in _RUN.finditer(text):
-        boxes = list(pdfium.char_boxes(text_page, places[run.start() : run.end()]))
+        boxes = pdfium.char_boxes(text_page, places[run.start() : run.end()])
         parts += [text[last : run.start()], logical_run(run.group(), boxes)]
         last = run.end()
     return "".join([*parts, text[last:]])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from ctypes import PYFUNCTYPE, c_double, c_float, c_int, c_uint, c_void_p
 from itertools import chain, repeat
 from math import hypot
@@ -50,7 +50,7 @@ _argument: Callable[[int], Any] = c_void_p.from_param
 _V = c_void_p
 _count = _bound("FPDFPage_CountObjects", c_int, _V)
 _get = _unchecked("FPDFPage_GetObject", _V)
-_form_count = _bound("FPDFFormObj_CountObjects", c_int, _V)
+_form_count = _unchecked("FPDFFormObj_CountObjects", c_int)
 _form_get = _unchecked("FPDFFormObj_GetObject", _V)
 object_type = _bound("FPDFPageObj_GetType", c_int, _V)
 render_mode = _bound("FPDFTextObj_GetTextRenderMode", c_int, _V)  # -1 for what is no text
@@ -84,16 +84,20 @@ def page_objects(page: int) -> list[int]:
     return list(map(_get, repeat(_argument(page), count), range(count)))
 
 
+def form_counts(each: Sequence[Any]) -> list[int]:
+    """How many objects are inside each of these `arguments`; -1 for what is no form."""
+    return list(map(_form_count, each))
+
+
 def form_objects(form: int) -> list[int]:
     """Addresses of the objects inside a form, in the order in which they are painted."""
-    return forms_contents([form])[0]
+    return forms_contents([form], form_counts(arguments([form])))
 
 
-def forms_contents(forms: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The objects inside these forms, one form after the other, and how many each form has."""
-    counts = list(map(_form_count, forms))
+def forms_contents(forms: Sequence[int], counts: Sequence[int]) -> list[int]:
+    """The objects inside these forms, one form after the other. `counts`: how many each form has."""
     holders = chain.from_iterable(map(repeat, map(_argument, forms), counts))
-    return list(map(_form_get, holders, chain.from_iterable(map(range, counts)))), counts
+    return list(map(_form_get, holders, chain.from_iterable(map(range, counts))))
 
 
 def arguments(objects: Sequence[int]) -> list[Any]:
@@ -202,6 +206,11 @@ _origins, _matrices = (c_double * (2 * _MOST_CHARACTERS))(), (c_float * (6 * _MO
 _origin_places = [
     [_argument(ctypes.addressof(_origins) + 16 * at + shift) for at in range(_MOST_CHARACTERS)] for shift in (0, 8)
 ]
+_tight = array("d", bytes(32 * _MOST_CHARACTERS))
+_all_tight, _NO_BOXES = memoryview(_tight), memoryview(array("d", _tight))
+_tight_places = [  # in the order of the arguments: left, right, bottom, top
+    [_argument(_tight.buffer_info()[0] + 32 * at + shift) for at in range(_MOST_CHARACTERS)] for shift in (0, 16, 8, 24)
+]
 _matrix_places = [_argument(ctypes.addressof(_matrices) + 24 * at) for at in range(_MOST_CHARACTERS)]
 
 
@@ -238,12 +247,15 @@ def loose_boxes(text_page: int, characters: Sequence[int]) -> list[Box]:
     return found
 
 
-def char_boxes(text_page: int, characters: Sequence[int]) -> Iterator[Box]:
+def char_boxes(text_page: int, characters: Sequence[int]) -> list[Box]:
     """Left, bottom, right, top of each character in page space; zeros where it has no box."""
-    out = (c_double * 4)()
-    left, right, bottom, top = (_argument(ctypes.addressof(out) + 8 * at) for at in range(4))
     page = _argument(text_page)
-    for character in characters:
-        out[0] = out[1] = out[2] = out[3] = 0.0
-        _char_box(page, character, left, right, bottom, top)
-        yield out[0], out[2], out[1], out[3]
+    found: list[Box] = []
+    for start in range(0, len(characters), _MOST_CHARACTERS):
+        part = characters[start : start + _MOST_CHARACTERS]
+        size = 4 * len(part)
+        _all_tight[:size] = _NO_BOXES[:size]
+        deque(map(_char_box, repeat(page, len(part)), part, *_tight_places), 0)
+        own = _tight[:size]
+        found += zip(own[0::4], own[1::4], own[2::4], own[3::4], strict=True)
+    return found
