@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
     log = RunLog()
     try:
         with StopSignals():
-            arguments = _parse(argv)
+            arguments = _parse(argv, only)
             _check_current_folder()
             config = load_config(arguments.config, _overrides(arguments))
             log = _open_log(config, arguments.log_file)
@@ -94,11 +94,13 @@ def main(argv: Sequence[str] | None = None, *, only: str | None = None) -> int:
         log.close()
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str] | None, only: str | None) -> argparse.Namespace:
     made = parser()
     arguments = made.parse_args(argv)
     if arguments.force and (arguments.resume or arguments.resume_from):
         made.error("--force begins a new run: it does not go with --resume or --resume-from")
+    if only and arguments.resume_from:
+        made.error(f"--resume-from does not go with {only} alone: use pipeline_orchestrator.py")
     for option, value in (("--config", arguments.config), ("--log-file", arguments.log_file)):
         if value == "":
             made.error(f"{option}: is empty; name a file")
@@ -151,11 +153,11 @@ def _open_log(config: Config, file: str | None) -> RunLog:
 
 def _belongs_to_the_review(config: Config, file: str) -> bool:
     """True where log lines would be appended to a file of the review, or be read as a paper."""
-    from literature_review.documents.find import OUTPUT_MARKS, PAPER_ENDINGS
+    from literature_review.config_shape import OUTPUTS
+    from literature_review.documents.find import PAPER_ENDINGS
 
-    kept = (config.version_history_path, "answers.db", *OUTPUT_MARKS)
     files = [config.source, config.protocol, config.checkpoint_file]
-    files += [os.path.join(config.output_dir, name) for name in kept]
+    files += [os.path.join(config.output_dir, name) for name in (config.version_history_path, *OUTPUTS)]
     if any(name and os.path.realpath(name) == file for name in files):
         return True
     papers = os.path.join(os.path.realpath(config.papers), "")

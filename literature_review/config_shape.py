@@ -19,6 +19,9 @@ from literature_review.stage_order import order_stages
 from literature_review.strict_json import Problems, join, looks_secret, shown
 
 DEFAULT_FILE = "pipeline_config.json"
+OUTPUTS = ("review.db", "answers.db", *(f"gap_analysis_report.{ending}" for ending in ("json", "csv", "html")))
+"""What a run writes to `output_dir` under names of its own."""
+
 BACKENDS = PLUGINS["backend"]
 SCORE_WEIGHTS = {
     "relevance": 0.36,
@@ -89,7 +92,7 @@ def _check_module(text: str) -> str:
 def _check_stage_name(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,63}", text):
         return ""
-    return f"is {shown(text)}; write letters, digits, _ and -, at most 64"
+    return f"is {shown(text)}; write letters, digits, _ and -, at most 64, and no digit or - first"
 
 
 def _stage_retry(default: tuple[float | None, float | None, float | None], prefix: str = "") -> dict[str, Any]:
@@ -326,6 +329,7 @@ def _absolute(path: str) -> str:
 
 def _files(settings: Mapping[str, Any], source: str | None) -> Iterator[tuple[str, str]]:
     yield "the configuration", source or DEFAULT_FILE
+    yield from ((f"the output {name}", os.path.join(settings["output_dir"], name)) for name in OUTPUTS)
     yield "protocol", settings["protocol"]
     yield "version_history_path", os.path.join(settings["output_dir"], settings["version_history_path"])
     yield "v2_features.checkpoint_file", settings["v2_features"]["checkpoint_file"]

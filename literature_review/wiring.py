@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from literature_review.config import Config
 from literature_review.errors import (
     ConfigError,
-    MissingExtraError,
     ProtocolError,
     StoreError,
     UnreadablePaperError,
@@ -156,14 +155,17 @@ def _check_papers(config: Config, log: RunLog) -> None:
 
 
 def _check_backend(config: Config) -> None:
-    """A paid back end needs its key and its extra; the key is looked for first."""
+    """A paid back end needs its key and its extra; the key is looked for first, and both are told."""
     name = config.llm.backend
+    problems: list[str] = []
     if config.llm.key_needed and not _secrets(config):
-        raise MissingExtraError(
+        problems.append(
             f"llm.backend {name!r} needs its key in the environment variable {config.llm.api_key_env}: set it, or name "
             "another variable in llm.api_key_env"
         )
-    require_packages("backend", name)
+    _try(problems, lambda: require_packages("backend", name))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _check_output(config: Config) -> None:

@@ -305,11 +305,11 @@ def _check_frozen(
     paper: PaperFile, stage: LoadedStage, stored: StoredResult | None, made_from: Mapping[str, str]
 ) -> None:
     if stored is None:
-        raise NotAssessedError(f"there is no result of {stage.name} for it yet: run without --resume-from first")
+        raise NotAssessedError(f"there is no result of {stage.name} for it yet: run that stage first, or all of them")
     for name in ("content", "protocol"):
         if stored.made_from.get(name) != made_from[name]:
             raise NotAssessedError(
-                f"its {name} changed since {stage.name} ran: run without --resume-from first"
+                f"its {name} changed since {stage.name} ran: run that stage first, or all of them"
             )
 
 

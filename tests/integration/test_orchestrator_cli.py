@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from literature_review.config_shape import OUTPUTS
 from literature_review.pipeline.orchestrator_v2 import CheckpointManagerV2
 from tests.review_samples import ROOT, checkpoint_of, command, make_review, report_of, tree
 
@@ -36,8 +37,8 @@ def test_a_review_from_papers_to_report(tmp_path: Path) -> None:
     assert subs["S1"]["status"] == "covered"
     assert subs["S2"]["status"] == "gap"
     assert any("Sleep duration was significantly shorter" in claim["quote"] for claim in subs["S1"]["claims"])
-    for name in ("gap_analysis_report.csv", "gap_analysis_report.html", "review.db", "review_version_history.json"):
-        assert (tmp_path / "out" / name).stat().st_size > 0
+    written = {path.name for path in (tmp_path / "out").iterdir() if path.stat().st_size > 0}
+    assert written == {*OUTPUTS, "review_version_history.json"} - {"answers.db"}
     checkpoint = checkpoint_of(tmp_path)
     assert checkpoint["status"] == "completed"
     assert checkpoint["dry_run"] is False
@@ -225,6 +226,20 @@ def test_a_stage_runs_alone(module: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"Executing: literature_review.{module}" in run.stdout
     assert run.stdout.count("Executing:") == 1
+
+
+def test_a_stage_alone_is_begun_at_no_other_stage(tmp_path: Path) -> None:
+    """An option that would change nothing is refused, and --resume-from says where a whole run begins."""
+    run = subprocess.run(
+        [sys.executable, "-m", "literature_review.reviewers.judge", "--resume-from", "sync"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert "--resume-from does not go with judge alone" in run.stderr
 
 
 BAD: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [

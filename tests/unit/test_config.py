@@ -507,6 +507,16 @@ def test_two_files_of_the_run_may_not_be_the_same(tmp_path: Path) -> None:
         load_config(str(path))
 
 
+@pytest.mark.parametrize("name", ["review.db", "answers.db", "gap_analysis_report.html"])
+def test_no_file_may_take_the_place_of_what_a_run_writes(name: str) -> None:
+    """One would be written over the other."""
+    said = f"is the same file as the output {name}; name another"
+    assert only({"version_history_path": name}) == f"version_history_path: {said}"
+    told = only({"output_dir": "o", "v2_features": {"checkpoint_file": f"o/{name}"}})
+    assert told == f"v2_features.checkpoint_file: {said}"
+    assert only({"output_dir": "o", "protocol": f"./o/{name}"}) == f"protocol: {said}"
+
+
 def test_a_checkpoint_may_not_take_the_place_of_a_configuration_that_is_yet_to_come() -> None:
     """The next run would read it as its configuration."""
     told = only({"v2_features": {"checkpoint_file": "pipeline_config.json"}})
