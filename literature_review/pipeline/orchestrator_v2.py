@@ -1729,6 +1729,22 @@ def _failure(paper: Any, error: BaseException, classifier: Any) -> Record:
     return {"paper": paper, "status": "error", "error": text, "error_type": getattr(kind, "value", str(kind))}
 
 
+def _id_of(paper: Any) -> str | None:
+    """The text under which the checkpoint knows a paper; None where `str` raises."""
+    try:
+        return str(paper)
+    except Exception:  # noqa: BLE001 - a foreign __str__ may raise anything
+        return None
+
+
+def _names_of(stages: object) -> list[str]:
+    """The names in a result's `stages_completed`, one text or a collection; one that cannot be shown is none."""
+    if isinstance(stages, (set, frozenset)):
+        stages = sorted(map(_text_of, stages))
+    names = [stages] if isinstance(stages, str) else stages if isinstance(stages, (list, tuple)) else ()
+    return [text for name in names if (text := _text_of(name))]
+
+
 def _has_guard(source: bytes, script: str) -> bool:
     """Does the script's own code, not a comment or a text of it, name `__main__`?"""
     return "__main__" in compile(source, script, "exec", dont_inherit=True).co_consts
@@ -1773,7 +1789,7 @@ class _ProcessWorker:
 
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve_papers, args=(theirs,), daemon=True)
+        process = context.Process(target=_serve_papers, args=(theirs,))  # no daemon: those may start no processes
         with self._starting:
             process.start()
         atexit.register(self.end, at_once=True)  # before multiprocessing's own, which waits for all without end
@@ -1800,13 +1816,10 @@ class _ProcessWorker:
         answer = self._ask(data) or self._ask(data)
         if answer is None and self._ended:
             return {"paper": paper, "status": "not_started", "reason": "interrupted"}, None
-        try:
-            if answer is None:
-                raise RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
-            result, shared = pickle.loads(answer)
-        except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
-            return _failure(paper, error, ErrorClassifier), False
-        return {**result, "paper": paper} if result["paper"] is None else result, shared
+        if answer is None:
+            died = RuntimeError(f"the worker process died (exit code {self._code}) while it ran this paper")
+            return _failure(paper, died, ErrorClassifier), False
+        return _unpickled(answer, paper)
 
     def _ask(self, data: bytes) -> bytes | None:
         """The answer; None if the process died, or the batch is over."""
@@ -1864,10 +1877,31 @@ def _serve_papers(pipe: Any) -> None:
         except EOFError:
             return
         try:
-            answer = pickle.dumps(_attempt(process_func, pickle.loads(question), classifier))
-        except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
+            answer = _answer(process_func, question, classifier)
+        except KeyboardInterrupt as error:  # of the paper's own: that of the keyboard is not heeded here
             answer = pickle.dumps((_failure(None, error, ErrorClassifier), False))
         pipe.send_bytes(answer)
+
+
+def _answer(process_func: Any, question: bytes, classifier: Any) -> bytes:
+    """In another process: `_attempt` of a pickled paper, pickled."""
+    import pickle
+
+    try:
+        return pickle.dumps(_attempt(process_func, pickle.loads(question), classifier))
+    except Exception as error:  # noqa: BLE001 - whatever the pickling of this paper or its result raises
+        return pickle.dumps((_failure(None, error, ErrorClassifier), False))
+
+
+def _unpickled(answer: bytes, paper: Any) -> tuple[Record, bool]:
+    """An `_answer` in the parent; a result that does not unpickle is its paper's failure."""
+    import pickle
+
+    try:
+        result, shared = pickle.loads(answer)
+    except Exception as error:  # noqa: BLE001 - whatever this result's own unpickling raises
+        return _failure(paper, error, ErrorClassifier), False
+    return {**result, "paper": paper} if result["paper"] is None else result, shared
 
 
 def _obey_parent_only() -> None:
@@ -2041,23 +2075,18 @@ class _Batch:
     def _results(self) -> Iterator[tuple[int, Record]]:
         more = True
         while True:
-            more = more and self.reason is None and self._feed()
+            more = more and (self.reason is None or self.sized) and self._feed()
             if self.signum:
                 raise KeyboardInterrupt
             if not self.pending:
                 break
             index, result, kind = self._next_done()
-            self.pending.pop(index, None)
             if kind == "fatal":
                 raise result["error"]
-            if kind != "wake":
-                yield index, self._counted(result, kind)
-        while self.reason is not None and self.sized and (papers := list(islice(self.source, 1_000))):
-            rest = [self._not_started(paper) for paper in papers]  # what was never read of a sequence after a stop
-            self.flush()
-            for result in rest:
-                yield self.read, self._counted(result, "not_started")
-                self.read += 1
+            if self._counted(index, kind):
+                if self.owner.on_result is not None:
+                    self.owner.on_result(result)
+                yield index, result
 
     def _feed(self) -> bool:
         """Read ahead until the window is full or a result is there to be handed out; False at the end of the papers."""
@@ -2098,12 +2127,14 @@ class _Batch:
                         index, paper = next(iter(self.pending.items()))
                         return index, self._not_started(paper), "not_started"
 
-    def _counted(self, result: Record, kind: str) -> Record:
-        if kind != "not_started":
+    def _counted(self, index: int, kind: str) -> bool:
+        """Count a result; False for a mere "wake", and for the end of a paper that was given up as not started."""
+        if index not in self.pending:
+            return False
+        del self.pending[index]
+        if kind in self.owner._counts:
             self.owner._counts[kind] += 1
-        if self.owner.on_result is not None:
-            self.owner.on_result(result)
-        return result
+        return True
 
     def _wind_down(self, reason: str) -> None:
         """Start nothing new; give what is under way its grace, so that it gets into the checkpoint."""
@@ -2112,10 +2143,9 @@ class _Batch:
         self._stop(reason)
         deadline = time.monotonic() + self.owner.grace
         try:
-            while self.pending and not self.abandoned:
+            while self.pending and self.threads and not self.abandoned:
                 index, _, kind = self.done.get(timeout=max(deadline - time.monotonic(), 0.0))
-                if self.pending.pop(index, None) is not None and kind in self.owner._counts:
-                    self.owner._counts[kind] += 1
+                self._counted(index, kind)
         except (Empty, KeyboardInterrupt):  # the grace is over, or somebody insists
             self.abandoned = True
 
@@ -2139,8 +2169,9 @@ class _Batch:
     def _start_worker(self) -> None:
         if not self.threads and self.checkpoint is not None:
             threading.Thread(target=self._commit, daemon=True).start()
-        self.threads.append(threading.Thread(target=self._work, daemon=True))
-        self.threads[-1].start()
+        thread = threading.Thread(target=self._work, daemon=True)
+        thread.start()  # the system may refuse
+        self.threads.append(thread)
 
     def _commit(self) -> None:
         """The committer's thread: hand results on once the checkpoint has them, as many at a time as have come."""
@@ -2170,41 +2201,47 @@ class _Batch:
 
     def _run(self, paper: Any, attempt: Callable[[Any], tuple[Record, bool | None]]) -> tuple[Record, str]:
         """One paper from start to checkpoint: its result and how it counts."""
-        owner, recorded = self.owner, self.checkpoint is not None
+        owner, checked = self.owner, self.checkpoint is not None
         if owner.dry_run:
             return {"paper": paper, "status": "success", "dry_run": True}, "successful"
-        if recorded and self._stage_of(paper) == "completed":
+        paper_id = _id_of(paper) if checked else ""
+        if paper_id is None:
+            return _failure(paper, TypeError("a paper whose text cannot be had has no id"), owner.classifier), "failed"
+        if checked and self._stage_of(paper_id) == "completed":
             return {"paper": paper, "status": "skipped"}, "skipped"
-        if owner.cancel is not None and owner.cancel.is_set():
-            self._stop("cancelled")
-        if self.reason is not None or not self._has_token():
+        if not self._may_start():
             return self._not_started(paper), "not_started"
         if owner.on_start is not None:
             owner.on_start(paper)
-        if recorded:
-            self.note(str(paper), "in_progress")
+        if checked:
+            self.note(paper_id, "in_progress")
         result, shared = attempt(paper)
         if shared is None:
             return result, "not_started"
         failed = result["status"] != "success"
         self._count_faults(result, failed, shared)
-        if recorded and not self.abandoned:
-            stages = result.get("stages_completed") or ()
-            names = [stages] if isinstance(stages, str) else list(stages) if isinstance(stages, (list, tuple)) else []
+        if checked and not self.abandoned:
             error = _text_of(result.get("error") or f"status {result['status']!r}") if failed else None
-            self.note(str(paper), "failed" if failed else "completed", names, error)
+            self.note(paper_id, "failed" if failed else "completed", _names_of(result.get("stages_completed")), error)
         return result, "failed" if failed else "successful"
 
-    def _has_token(self) -> bool:
+    def _may_start(self) -> bool:
+        """A token is there, and nothing has stopped the batch, also not while the token was waited for."""
         quota = self.owner.quota_manager
-        if quota is None:
-            return True
+        if self._is_stopped() or quota is None:
+            return self.reason is None
         waiting = {"cancel": self.stop} if isinstance(quota, SimpleQuotaManager) else {"wait": True}
-        return quota.consume(tokens=1, **waiting) is not False
+        return quota.consume(tokens=1, **waiting) is not False and not self._is_stopped()
+
+    def _is_stopped(self) -> bool:
+        if self.owner.cancel is not None and self.owner.cancel.is_set():
+            self._stop("cancelled")
+        return self.reason is not None
 
     def _not_started(self, paper: Any) -> Record:
-        if self.checkpoint is not None and self._stage_of(paper) is None:
-            self.note(str(paper), "not_started")
+        paper_id = None if self.checkpoint is None else _id_of(paper)
+        if paper_id is not None and self._stage_of(paper_id) is None:
+            self.note(paper_id, "not_started")
         return {"paper": paper, "status": "not_started", "reason": self.reason or "no token"}
 
     def _stop(self, reason: str) -> None:
@@ -2220,11 +2257,11 @@ class _Batch:
         if many:
             self._stop(f"stopped after {self.streak} failures that every paper would meet: {result.get('error')}")
 
-    def _stage_of(self, paper: Any) -> Any:
+    def _stage_of(self, paper_id: str) -> Any:
         if isinstance(self.checkpoint, CheckpointManagerV2):
-            return self.checkpoint.stage_of(str(paper))
+            return self.checkpoint.stage_of(paper_id)
         ask = getattr(self.checkpoint, "get_paper_status", None)  # the guide does not name it
-        record = None if ask is None else ask(str(paper))
+        record = None if ask is None else ask(paper_id)
         return record and record.get("stage")
 
     def _attempt_of(self) -> Callable[[Any], tuple[Record, bool | None]]:
@@ -2237,13 +2274,18 @@ class _Batch:
         return partial(_attempt, self.process_func, classifier=self.owner.classifier)
 
     def _in_executor(self, executor: Executor, paper: Any) -> tuple[Record, bool | None]:
+        import pickle
         from concurrent.futures import BrokenExecutor
 
         classifier = self.owner.classifier
-        future = None
+        pools = getattr(sys.modules.get("concurrent.futures.process"), "ProcessPoolExecutor", ())
+        future: Any = None
         try:
+            if isinstance(executor, pools):  # a result that does not unpickle would break it
+                future = executor.submit(_answer, self.process_func, pickle.dumps(paper), classifier)
+                return _unpickled(future.result(), paper)
             future = executor.submit(_attempt, self.process_func, paper, classifier)
-            return future.result()
+            return future.result()  # type: ignore[no-any-return]
         except Exception as error:  # noqa: BLE001 - a paper or result that cannot be sent may raise anything
             refused = future is None and isinstance(error, RuntimeError)  # it was shut down
             if refused or isinstance(error, BrokenExecutor):  # which does not say whose fault it was

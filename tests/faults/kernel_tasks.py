@@ -47,6 +47,12 @@ def process(paper: Any) -> dict[str, Any]:
         return {"status": "success", "value": Explosive()}
     if action == "exit":
         raise SystemExit(3)
+    if action == "interrupt":
+        raise KeyboardInterrupt
+    if action == "child":
+        child = multiprocessing.get_context("spawn").Process(target=os.getpid)
+        child.start()
+        child.join()
     if action == "auth":
         raise RuntimeError("HTTP 401")
     if action == "signals":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import multiprocessing
 import multiprocessing.process
 import os
 import signal
@@ -64,6 +66,28 @@ def test_every_kind_of_trouble_in_a_worker_touches_no_other_paper(tmp_path: Path
     assert "unpickled" in by_name["explosive"]["error"]
     for paper, result in zip(papers, results, strict=True):
         assert result["paper"] is paper or result["paper"] == paper
+
+
+def test_an_interrupt_that_a_paper_raises_in_a_worker_fails_it_alone_and_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    results = run(["ok 1", "interrupt", "ok 2"])
+    assert [result["status"] for result in results] == ["success", "error", "success"]
+    assert results[1]["error"] == "KeyboardInterrupt"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_paper_in_a_worker_may_start_processes_of_its_own() -> None:
+    (result,) = run(["child"])
+    assert result["status"] == "success", result["error"]
+
+
+def test_a_result_that_does_not_unpickle_fails_its_paper_alone_in_a_pool_of_ones_own_too() -> None:
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        coordinator = ParallelPipelineCoordinator(2, executor=pool)
+        results = coordinator.process_papers_parallel(["ok 1", "explosive", "unpicklable", "lambda", "ok 2"], process)
+    assert [result["status"] for result in results] == ["success", "error", "error", "error", "success"]
+    assert "unpickled" in results[1]["error"]
 
 
 def test_how_a_worker_died_is_told_whichever_thread_reaps_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -669,3 +669,90 @@ def test_what_an_executor_cannot_take_fails_that_paper_alone() -> None:
         results = coordinator.process_papers_parallel(range(3), succeed)
     assert [result["status"] for result in results] == ["success", "error", "success"]
     assert results[1]["error"] == "cannot pickle 1"
+
+
+class Nameless:
+    """A paper, or the name of a stage, that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+    __repr__ = __str__
+
+
+def test_a_paper_that_cannot_be_shown_fails_alone(checkpoint: CheckpointManagerV2) -> None:
+    paper = Nameless()
+    coordinator = ParallelPipelineCoordinator(2, checkpoint_manager=checkpoint)
+    results = coordinator.process_papers_parallel(["a", paper, "b"], lambda _: {"status": "success"})
+    assert [result["status"] for result in results] == ["success", "error", "success"]
+    assert results[1]["paper"] is paper
+    assert list(checkpoint.data["papers"]) == ["a", "b"]
+
+
+def test_a_paper_that_cannot_be_shown_is_not_started_after_a_stop_like_any_other(
+    checkpoint: CheckpointManagerV2,
+) -> None:
+    coordinator = ParallelPipelineCoordinator(1, checkpoint_manager=checkpoint, stop_after=1)
+
+    def refuse(paper: Any) -> dict[str, Any]:
+        raise RuntimeError("HTTP 401")
+
+    results = coordinator.process_papers_parallel(["a", *range(50), Nameless()], refuse)
+    assert len(results) == 52
+    assert results[0]["status"] == "error"
+    assert {result["status"] for result in results[1:-1]} == {"not_started"}
+
+
+@pytest.mark.parametrize("stages", [["a", Nameless(), "b"], {"b", "a"}, frozenset({"a", "b"}), ("a", "b")])
+def test_stages_completed_may_be_any_collection_and_one_that_cannot_be_shown_is_left_out(
+    checkpoint: CheckpointManagerV2, stages: Any
+) -> None:
+    coordinator = ParallelPipelineCoordinator(1, checkpoint_manager=checkpoint)
+    (result,) = coordinator.process_papers_parallel(["p"], lambda _: {"status": "success", "stages_completed": stages})
+    assert result["status"] == "success"
+    assert list((checkpoint.get_paper_status("p") or {})["stages"]) == ["a", "b"]
+
+
+def test_a_system_without_a_thread_to_spare_is_told_as_it_is_and_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        ParallelPipelineCoordinator(2, grace=3).process_papers_parallel(["a", "b"], succeed)
+    assert time.monotonic() - began < 2
+
+
+def test_no_paper_starts_once_its_batch_has_stopped_while_another_quota_was_waited_for() -> None:
+    cancel = threading.Event()
+    started: list[Any] = []
+
+    class Slow:
+        def consume(self, tokens: float = 1, wait: bool = True) -> bool:
+            cancel.set()
+            return True
+
+    coordinator = ParallelPipelineCoordinator(2, Slow(), cancel=cancel, on_start=started.append)
+    results = coordinator.process_papers_parallel(["a", "b"], succeed)
+    assert [result["status"] for result in results] == ["not_started"] * 2
+    assert not started
+
+
+def test_a_paper_given_up_after_a_cancel_is_yielded_once_even_if_it_ends_after_all() -> None:
+    cancel, release = threading.Event(), threading.Event()
+
+    def stuck(paper: str) -> dict[str, Any]:
+        if paper == "stuck":
+            cancel.set()
+            release.wait(10)
+        return succeed(paper)
+
+    def is_given_up(result: dict[str, Any]) -> None:
+        if result["paper"] == "stuck":
+            release.set()
+            time.sleep(0.05)  # its end comes now
+
+    coordinator = ParallelPipelineCoordinator(1, cancel=cancel, grace=0, on_result=is_given_up)
+    results = list(coordinator.iter_papers_parallel(["stuck", *"abcdefghij"], stuck))
+    assert sorted(result["paper"] for result in results) == sorted(["stuck", *"abcdefghij"])
