@@ -1840,13 +1840,11 @@ class _ProcessWorker:
         self._ended, process = True, self._process
         atexit.unregister(self.end)
         if process is not None:
-            if at_once:
-                process.kill()
-            else:
+            if not at_once:
                 self._pipe.close()
+                process.join(2.0)
+            process.kill()  # nothing to one that has ended
             process.join(2.0)
-            if process.exitcode is None:
-                process.kill()
 
 
 def _exit_code(process: Any) -> int | None:
