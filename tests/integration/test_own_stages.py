@@ -27,11 +27,11 @@ def run(context):
 
 @pytest.fixture
 def review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs two papers with a stage behind judge, of which this is the end; gives the result and the log."""
+    """Runs papers with a stage behind judge, of which this is the end; gives the result and the log."""
 
-    def run(code: str, name: str = "own") -> tuple[RunResult, str]:
+    def run(code: str, name: str = "own", papers: int = 2) -> tuple[RunResult, str]:
         module = f"own_{tmp_path.name.replace('-', '_')}"
-        make_review(tmp_path, papers=2)
+        make_review(tmp_path, papers=papers)
         (tmp_path / f"{module}.py").write_text(HEAD + "    " + code, encoding="utf-8")
         monkeypatch.syspath_prepend(str(tmp_path))
         stage = {"name": name, "module": module, "title": "Own", "per_paper": True}
@@ -76,34 +76,36 @@ def test_a_judge_of_ones_own_makes_no_false_quote_true(review: Any, tmp_path: Pa
     assert {claim["status"] for claim in cell(tmp_path, "S1")["claims"]} == {"rejected"}
 
 
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        ("claims=(replace(claim, sub_requirement='ZZ'),)", "is for 'ZZ', which is no sub-requirement"),
-        ("claims=(replace(claim, paper='other.txt'),)", "is of the paper 'other.txt'"),
-        ("claims=(replace(claim, score=float('nan')),)", "has nan for its score"),
-        ("claims=(replace(claim, score='high'),)", "has str for its score"),
-        ("claims=(replace(claim, page='1'),)", "has str for its page"),
-        ("claims=(replace(claim, page=True),)", "has bool for its page"),
-        ("claims=(replace(claim, page=10**30),)", "for its page"),
-        ("claims=(replace(claim, start=None),)", "has NoneType for its start"),
-        ("claims=(replace(claim, start=-5),)", "has -5 for its start"),
-        ("claims=(replace(claim, status='maybe'),)", "has the status 'maybe'"),
-        ("claims=(replace(claim, id=''),)", "has no id"),
-        ("claims=(claim, claim)", "has the id of another"),
-        ("claims=('x',)", "is no Claim"),
-        ("passages=(claim,)", "is no Passage"),
-        ("claims=7", "TypeError"),
-    ],
-)
-def test_a_claim_that_cannot_be_kept_fails_its_paper_alone(code: str, said: str, review: Any, tmp_path: Path) -> None:
+BAD = {
+    "claims=(replace(claim, sub_requirement='ZZ'),)": "is for 'ZZ', which is no sub-requirement",
+    "claims=(replace(claim, paper='other.txt'),)": "is of the paper 'other.txt'",
+    "claims=(replace(claim, score=float('nan')),)": "has nan for its score",
+    "claims=(replace(claim, score='high'),)": "has str for its score",
+    "claims=(replace(claim, page='1'),)": "has str for its page",
+    "claims=(replace(claim, page=True),)": "has bool for its page",
+    "claims=(replace(claim, page=10**30),)": "for its page",
+    "claims=(replace(claim, start=None),)": "has NoneType for its start",
+    "claims=(replace(claim, start=-5),)": "has -5 for its start",
+    "claims=(replace(claim, status='maybe'),)": "has the status 'maybe'",
+    "claims=(replace(claim, id=''),)": "has no id",
+    "claims=(claim, claim)": "has the id of another",
+    "claims=('x',)": "is no Claim",
+    "passages=(claim,)": "is no Passage",
+    "claims=7": "TypeError",
+}
+
+
+def test_a_claim_that_cannot_be_kept_fails_its_paper_alone(review: Any, tmp_path: Path) -> None:
     """It is named where it was made, and there is a report on all other papers."""
-    result, log = review(f"return StageResult({code}) if '001' in context.paper.id else StageResult()")
+    results = ", ".join(f"lambda: StageResult({code})" for code in BAD)
+    number = "int(context.paper.id[6:9])"
+    result, log = review(f"return [{results}, StageResult][{number} - 1]()", papers=len(BAD) + 1)
     assert result.exit_code == 1
-    assert list(result.failures) == ["trial_001.txt"]
-    assert said in result.failures["trial_001.txt"]
+    good = f"trial_{len(BAD) + 1:03}.txt"
+    for (paper, told), said in zip(sorted(result.failures.items()), BAD.values(), strict=True):
+        assert said in told, paper
     states = {row["id"]: row["state"] for row in report_of(tmp_path)["papers"]}
-    assert states == {"trial_001.txt": "failed", "trial_002.txt": "reviewed"}
+    assert states == {**dict.fromkeys(result.failures, "failed"), good: "reviewed"}
     assert "unexpected" not in log
 
 
