@@ -138,19 +138,19 @@ def test_every_visible_character_is_in_an_excerpt_and_none_is_too_long(data: st.
 @pytest.mark.parametrize(
     "text",
     [
-        "a" * 2_000_000,
-        "\u60a3\u8005\u306f\u6539\u5584\u3057\u305f" * 250_000,
-        "\u0644\u0645 \u062a\u0643\u0646 \u0647\u0646\u0627\u0643 \u0641\u0631\u0648\u0642 " * 90_000,
-        "word " * 400_000,
-        "\n" * 2_000_000,
-        ". " * 1_000_000,
+        "a" * 500_000,
+        "\u60a3\u8005\u306f\u6539\u5584\u3057\u305f" * 62_500,
+        "\u0644\u0645 \u062a\u0643\u0646 \u0647\u0646\u0627\u0643 \u0641\u0631\u0648\u0642 " * 22_500,
+        "word " * 100_000,
+        "\n" * 500_000,
+        ". " * 250_000,
     ],
     ids=["no spaces", "Japanese", "Arabic", "no sentences", "empty lines", "full stops"],
 )
-def test_a_text_of_two_million_characters_is_cut_in_linear_time(text: str) -> None:
+def test_a_text_of_half_a_million_characters_is_cut_in_linear_time(text: str) -> None:
     began = time.process_time()
     excerpts = excerpts_of(Document(text), 8_000)
-    assert time.process_time() - began < 20.0  # quadratic would be minutes
+    assert time.process_time() - began < 5.0  # quadratic would be minutes
     assert sum(end - start for excerpt in excerpts for start, end in excerpt.spans) == len(text) or not text.strip()
     assert all(tokens_of(excerpt.text) <= 8_000 for excerpt in excerpts)
 

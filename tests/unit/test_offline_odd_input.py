@@ -147,8 +147,8 @@ def test_other_scripts_are_searched(text: str, question: str, best: str) -> None
     assert found(text, question, ())[0] == best
 
 
-def test_two_million_characters_take_seconds_and_no_more_memory_than_a_hundred_times_their_size() -> None:
-    filler = "\n".join(f"The reading of device {number} was {number % 97} on that day." for number in range(45_000))
+def test_a_million_characters_take_seconds_and_no_more_memory_than_a_hundred_times_their_size() -> None:
+    filler = "\n".join(f"The reading of device {number} was {number % 97} on that day." for number in range(22_500))
     text = PAPER.replace("4. Discussion", f"{filler}\n4. Discussion")
     tracemalloc.start()
     begun = time.process_time()
@@ -156,7 +156,7 @@ def test_two_million_characters_take_seconds_and_no_more_memory_than_a_hundred_t
     spans = index.rank(QUESTION, KEYWORDS, 10)
     spent, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(text) > 2_000_000
+    assert len(text) > 1_000_000
     assert is_result(text[spans[0].start : spans[0].end])
-    assert spent < 60  # tracing alone makes it several times as slow; a quadratic step takes minutes
+    assert spent < 30  # tracing alone makes it several times as slow; a quadratic step takes minutes
     assert peak < 100 * len(text)

@@ -177,10 +177,10 @@ def test_what_a_paper_is_to_another_is_told() -> None:
 
 @pytest.mark.parametrize("same", [{}, {"authors": ("Ann Byron",)}, {"authors": ()}])
 def test_many_papers_of_one_title_take_no_time(same: dict[str, object]) -> None:
-    papers = [known(f"{at:05}.pdf", doi=f"10.5555/{at}", **same) for at in range(2_000)]  # type: ignore[arg-type]
+    papers = [known(f"{at:05}.pdf", doi=f"10.5555/{at}", **same) for at in range(1_000)]  # type: ignore[arg-type]
     start = time.process_time()
     assert find_same_works(papers).first == {}
-    assert time.process_time() - start < 8.0
+    assert time.process_time() - start < 2.5
 
 
 def test_short_or_missing_titles_make_no_duplicates() -> None:
