@@ -66,12 +66,18 @@ class GeminiModel:
         http = http_library()
         self._types, self._network_error = genai.types, http.TransportError
         # No time-outs of its own: TimedCalls has them.
-        limits = connections_of(http.AsyncClient, connections)
-        self._http = http.AsyncClient(timeout=None, limits=limits, trust_env=not on_this_machine(url))
+        limits, trusts = connections_of(http.AsyncClient, connections), not on_this_machine(url)
+        certificates = http.create_ssl_context(trust_env=trusts)  # read once: each of the client's parts would do so
+        self._http = http.AsyncClient(timeout=None, limits=limits, verify=certificates, trust_env=trusts)
         self._client = genai.Client(
             vertexai=False,
             api_key=key,
-            http_options=genai.types.HttpOptions(base_url=url, api_version=API_VERSION, httpx_async_client=self._http),
+            http_options=genai.types.HttpOptions(
+                base_url=url,
+                api_version=API_VERSION,
+                client_args={"verify": certificates},
+                httpx_async_client=self._http,
+            ),
         )
 
     def ask(self, question: ModelQuestion, timeout: float | None) -> ModelAnswer:

@@ -13,7 +13,7 @@ from literature_review.pipeline.work import PaperWork
 from literature_review.ports import Deadline
 from literature_review.text.token_estimate import quarters_of
 
-READ_AT_MOST = 50  # papers that are read before the run begins; what is read is kept for their first stage
+READ_AT_MOST = 20  # papers that are read before the first call is made; what is read is kept for their first stage
 
 
 def keep_forecast(state: RunState, work: PaperWork, papers: Sequence[PaperFile]) -> None:
