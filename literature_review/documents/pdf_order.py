@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
 from literature_review.documents import pdfium
@@ -95,10 +95,11 @@ def _gutter(boxes: list[Box]) -> float | None:
     first, last = min(int(box[0]) for box in inked), max(int(box[2]) for box in inked)
     if last - first > _WIDEST_TEXT:
         return None
-    standing = [0] * (last - first + 2)
+    changes = [0] * (last - first + 2)
     for box in inked:
-        for at in range(int(box[0]) - first, int(box[2]) - first + 1):
-            standing[at] += 1
+        changes[int(box[0]) - first] += 1
+        changes[int(box[2]) - first + 1] -= 1
+    standing = list(accumulate(changes))
     quarter = (last - first) // 4
     limit = _CROSSING_SHARE * max(standing)
     strips = groupby(range(quarter, last - first - quarter), key=lambda at: standing[at] <= limit)

@@ -38,7 +38,7 @@ _MATHEMATICAL = range(0x1D400, 0x1D800)
 _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
 _LINE_END_HYPHEN = re.compile("-\n(?=[^\\W_])")
 _NO_SECOND_HALF = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "o", "e"))
-_FOOT = re.compile(r"[^\w\n]*(?:\d{1,5}(?:\W[^\n]*)?|[^\n]*\W\d{1,5})[^\w\n]*")
+_FOOT = re.compile(r"[^\w\n]*\d{1,5}(?:\W[^\n]*)?|[^\n]*\W\d{1,5}[^\w\n]*")
 _BLANK_BEHIND_WORD = re.compile(r"(\S{1,60}) ")
 _WORD = re.compile(r"\n?([^\W_]*)")
 _LONGEST_WORD = 60
@@ -81,8 +81,8 @@ def clean(text: str) -> str:
     for ligature, letters in _LIGATURES.items():
         text = text.replace(ligature, letters)
     text = _CONTROLS.sub("", text)
-    while " \n" in text:
-        text = text.replace(" \n", "\n")
+    *lines, last = text.split("\n")
+    text = "\n".join([*(line.rstrip(" ") for line in lines), last])
     text = _LONE_STOP.sub("", text)
     for dash, plain in _PLAIN_DASHES.items():
         text = text.replace(dash, plain)

@@ -30,7 +30,7 @@ _OPENING = re.compile(r"[\s*_]*([^\W\d_]+)")
 _OPENINGS = frozenset(name.split()[0].split("-")[0] for name in KINDS) | {"body"}
 _OPENS_APPENDIX = re.compile(r"(?:appendix|annex|supplementary|supporting information|extended data)\b", re.I)
 
-_MARKDOWN = re.compile(r" {0,3}(#{1,6})[ \t]+(.+?)[ \t#]*$")
+_MARKDOWN = re.compile(r" {0,3}(#{1,6})[ \t]+([^ \t].*)")
 _UNDERLINE = re.compile(r" {0,3}(?:={3,}|-{3,})[ \t]*$")
 _NUMBERED = re.compile(r"(?:section +)?(\d{1,2}(?:\.\d{1,2}){0,4})[.)]?[ \t]+(\S.*)$", re.I)
 _OPENS_NUMBER = frozenset("SsIVX")
@@ -158,8 +158,7 @@ def _candidate(line: str, start: int, following: str) -> Heading | None:
     title = line.strip(" \t\f\r")
     first = title[:1]
     if first == "#":
-        mark = _MARKDOWN.match(line)
-        return mark and Heading(start, mark.group(2), len(mark.group(1)), kind_of(mark.group(2)), "markdown")
+        return _marked(line, start)
     if first.isdigit() or first == "S" or first == "s":
         numbered = _numbered(title, start)
         if numbered is not None:
@@ -169,6 +168,12 @@ def _candidate(line: str, start: int, following: str) -> Heading | None:
     if following[:3] in ("===", "---") and _UNDERLINE.match(following):
         return Heading(start, title, 1 if following[0] == "=" else 2, kind_of(title), "markdown")
     return _by_word(title, start) or _by_capitals(title, start)
+
+
+def _marked(line: str, start: int) -> Heading | None:
+    mark = _MARKDOWN.match(line)
+    title = mark.group(2).rstrip(" \t#") if mark else ""
+    return Heading(start, title, len(mark.group(1)), kind_of(title), "markdown") if mark and title else None
 
 
 def _by_word(title: str, start: int) -> Heading | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -69,6 +70,17 @@ def test_pages_are_parted_by_one_line_end_and_know_their_characters() -> None:
     assert [text[page.start : page.end] for page in pages] == ["One\ntwo\n", "\n", "three four"]
     assert [page.number for page in pages] == [1, 2, 3]
     assert (hidden, raised) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "odd", ["tea" + " " * 60_000 + "\ntea", "Tea.\n\n" + "!" * 60_000, "Tea.\n\n" + "1!" * 30_000 + "a"]
+)
+def test_one_odd_line_takes_no_time(odd: str) -> None:
+    start = time.process_time()
+    text, pages, _, _ = clean_pages([odd, "Water.", odd])
+    assert time.process_time() - start < 3.0
+    assert len(pages) == 3
+    assert " \n" not in text
 
 
 def test_hidden_runs_keep_their_place_through_the_cleaning() -> None:

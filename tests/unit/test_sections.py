@@ -180,6 +180,17 @@ def test_time_grows_with_the_length_alone(unit: str) -> None:
     assert seconds(500_000) < max(30 * small, 0.5)
 
 
+def test_one_line_of_marks_takes_no_time() -> None:
+    start = time.process_time()
+    assert [len(section.title) for section in find_sections("# " + "# " * 60_000 + "x\n")] == [120_001]
+    assert time.process_time() - start < 3.0
+
+
+def test_marks_alone_head_nothing_and_marks_behind_a_title_are_not_of_it() -> None:
+    text = "# ##\n\n# Methods ##\n\n## Tea # two\n"
+    assert [section.title for section in find_sections(text)] == ["Methods", "Tea # two"]
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared papers are not here")
 def test_real_trials_have_their_methods_and_results_found() -> None:
     """At least nine in ten of the trials whose text has such headings."""
