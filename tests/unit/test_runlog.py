@@ -97,6 +97,8 @@ def test_elsewhere_a_plain_line_comes_now_and_then() -> None:
     for _ in range(99):
         now[0] += 1.0
         progress.step(failed=now[0] == 3.0)
+    now[0] += 20.0
+    progress.step()  # the last: that the stage is completed is said elsewhere
     lines = stream.getvalue().splitlines()
     assert len(lines) == 6
     assert "judge: 15/100 papers, 1.0 papers/s, about 85 s left, 1 failed" in lines[0]
