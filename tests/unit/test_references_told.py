@@ -14,7 +14,7 @@ from literature_review.pipeline.runlog import RunLog
 def said(tell: Any, **references: Any) -> list[str]:
     """The lines that `tell` says of such references, without their times."""
     stream = io.StringIO()
-    tell(RunLog(stream), PapersFound((), references=SimpleNamespace(**references)))  # type: ignore[arg-type]
+    tell(RunLog(stream), PapersFound((), references=SimpleNamespace(**references)))
     return [line.split("] ", 1)[1] for line in stream.getvalue().splitlines()]
 
 
