@@ -97,7 +97,7 @@ def _by_year(document: Document, bibliography: Bibliography, screening: Screenin
     year, years = bibliography.year, screening.years
     if years is None or year is None or years[0] <= year <= years[1]:
         return None
-    stands = re.search(rf"(?<!\d){year}(?!\d)", document.text)
+    stands = re.compile(rf"(?<!\d){year}(?!\d)").search(document.text, 0, 2 * FRONT_CHARACTERS)  # further down: cited
     source = f" according to {bibliography.sources['year']}" if not stands and "year" in bibliography.sources else ""
     reason = f"published in {year}{source}, not in {years[0]} to {years[1]}"
     found = sentence_around(document.text, *stands.span()) if stands else None

@@ -293,9 +293,11 @@ def test_keywords_that_occur_nowhere_exclude_with_what_was_looked_for() -> None:
 
 def test_a_year_that_stands_nowhere_in_the_text_is_told_with_where_it_comes_from() -> None:
     known = Bibliography(year=1950, sources={"year": "BibTeX (all.bib)"})
-    decision = screen(Document("No year here."), known, Screening(years=(2000, 2030)))
-    assert decision.reason == "published in 1950 according to BibTeX (all.bib), not in 2000 to 2030"
-    assert (decision.quote, decision.page) == ("", 0)
+    cited = "We slept. " * 700 + "As Byron (1950) said, they slept."
+    for text in ("No year here.", cited):
+        decision = screen(Document(text), known, Screening(years=(2000, 2030)))
+        assert decision.reason == "published in 1950 according to BibTeX (all.bib), not in 2000 to 2030"
+        assert (decision.quote, decision.page) == ("", 0)
 
 
 @pytest.mark.parametrize(
