@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -36,7 +36,8 @@ _PUBLISHED = re.compile(
     re.I,
 )
 _DATE = re.compile(
-    r"(?:january|february|march|april|may|june|july|august|september|october|november|december)[^\n]{0,20}?"
+    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\b[^\n]{0,20}?"
     r"(?<!\d)(1[89]\d\d|20\d\d)(?!\d)|\((1[89]\d\d|20\d\d)\)"
     r"|\b(?:year|date)\b\W{0,2}:[^\n]{0,16}?(?<!\d)(1[89]\d\d|20\d\d)(?!\d)",
     re.I,
@@ -62,9 +63,12 @@ _NO_TITLE_LINE = re.compile(
     r"original (?:article|research|paper)|review(?: article)?$|open access|contents\b|title:?$|"
     r"received\b|accepted\b|published\b|©|copyright|"
     r"page \d|arxiv:|preprint\b|available online|journal homepage|abstract\b|body\.|rapid communication|"
+    r"the new engl ?and|contents lists available|(?:the |an )?(?:[a-z]+ ){0,3}journal of [a-z &]{3,60}$|"
+    r"(?:proceedings|annals|archives|ieee transactions) (?:of|on) [a-z &]{3,60}$|"
     r"case report$|brief communication|letter$|editorial$|supplementary (?:information|material)s?$|vol\.:)",
     re.I,
 )
+_BODY = re.compile(r"\b(?:UNIVERSITY|ORGANI[SZ]ATION|INSTITUTE|MINISTRY|DEPARTMENT|AGENCY|COMMISSION)\b")
 _SENTENCE_END = re.compile(r"[a-z]{3}[.!] [A-Z]")
 
 _BYLINE = re.compile(r"by [A-Z]\S* \S*[A-Z]")
@@ -207,7 +211,7 @@ def title_in(page: str) -> str:
     given = page.split("\n")
     lines = [without_label(line.strip(" #*_\t")) for line in given]
     for at, line in enumerate(lines[:30]):
-        if _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line):
+        if _NO_TITLE_LINE.match(line) or "@" in line or find_doi(line) or _is_a_body(lines[at : at + 2]):
             continue
         is_named = given[at].startswith("# ") or line != given[at].strip(" #*_\t")  # as a title, by its writer
         shortest = 5 if is_named and not kind_of(line) else 15
@@ -217,7 +221,8 @@ def title_in(page: str) -> str:
             continue
         title = [line]
         for following in lines[at + 1 : at + 4]:
-            if not following or title[-1].endswith((".", "?", "!")) or not _goes_on(title[-1], following):
+            is_over = not following or title[-1].endswith((".", "?", "!")) or _NO_TITLE_LINE.match(following)
+            if is_over or not _goes_on(title[-1], following):
                 break
             title.append(following)
         found = " ".join(title)
@@ -225,6 +230,11 @@ def title_in(page: str) -> str:
         is_all = found.endswith(".") and not any(lines[at + len(title) :])
         return "" if is_paragraph or is_all else found
     return ""
+
+
+def _is_a_body(lines: Sequence[str]) -> bool:
+    """Whether the first of two lines is in capitals the name of a university or an office, and no title in capitals."""
+    return lines[0].isupper() and bool(_BODY.search(lines[0])) and not "".join(lines[1:]).isupper()
 
 
 def _is_running_head(line: str) -> bool:

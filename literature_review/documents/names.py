@@ -40,9 +40,14 @@ _DEGREE = re.compile(
 )
 _DATED = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _YEAR_BEHIND = re.compile(r"(?:\s*\((?:19|20)\d\d[a-z]?\)|,\s*(?:19|20)\d\d)[.\s]*$")
+_SIGNS = "†‡§¶#⁰-⁹¹²³∗☯✉¤"  # of footnotes, beside those that Markdown uses too
 _AUTHOR_MARKS = re.compile(
-    r"(?<=[^\W\d_])[\d†‡§¶#⁰-⁹¹²³]+(?:\s*,\s*[\d†‡§¶#⁰-⁹¹²³]+)*|[*_†‡§¶#⁰-⁹¹²³]|(?<=[\s.])\d+(?:,\d+)*"
+    rf"(?<=[^\W\d_])[\d{_SIGNS}]+(?:\s*,\s*[\d{_SIGNS}]+)*|[*_{_SIGNS}]|(?<=[\s.])\d+(?:,\d+)*"
+    rf"|(?<=\w)\s[a-h](?:\s*,\s*[a-h\d*{_SIGNS}]+)*(?=\s*(?:[,;&]|$|and\b))"  # letters: Ada Byron a,*, Bo Li b
 )
+_BETWEEN_MARKS = re.compile(rf"(?<=[^\W\d_])[\d*{_SIGNS}]+\s+(?=[^\W\d_])")  # where marks alone part the names
+_MEMBERS = re.compile(r",\s*(?:(?:Graduate )?Student |Senior |Life )?(?:Member|Fellow),\s*IEEE\b")
+_GROUP_BEHIND = re.compile(r",? ?\b(?:for|on behalf of) the\b.*$")
 _AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
 
 
@@ -70,7 +75,9 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
         bare = _bare(line)
         if not joined and (not bare or (_NO_NAMES.search(bare) and len(bare) < 60 and not kind_of(bare))):
             continue
-        joined = f"{joined} {bare}".strip()
+        if joined and bare.isupper() and not joined.isupper():
+            break
+        joined += f"{', ' if _begins_a_name(joined, bare) else ' '}{bare}" if joined else bare
         if not bare or _DATED.search(line) or kind_of(bare) or _NO_NAMES.search(bare) or len(joined) > 2000:
             break
         if _CHINESE_LINE.match(joined):
@@ -81,8 +88,17 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
     return tuple(name for name in names if " " in name)
 
 
+def _begins_a_name(joined: str, line: str) -> bool:
+    """Whether the names above the line end with a whole one, and it begins with a whole one: each on a line."""
+    above, below = ("".join(names) for names in (split_authors(joined)[-1:], split_authors(line)[:1]))
+    return joined[-1].isalnum() and line[:1].isupper() and " " in above and " " in below
+
+
 def _bare(line: str) -> str:
     """The line without marks of footnotes and of Markdown, and without a label such as `Authors:`."""
+    line = _GROUP_BEHIND.sub("", _MEMBERS.sub("", line))
+    if "," not in line and ";" not in line:
+        line = _BETWEEN_MARKS.sub(", ", line)
     bare = _DEGREE.sub("", " ".join(_AUTHOR_MARKS.sub("", line).split()))
     return _LABEL.sub("", re.sub(r" (?=,)|,(?=,)", "", bare)).strip()
 

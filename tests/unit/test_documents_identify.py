@@ -99,6 +99,28 @@ def test_the_title_field_of_a_pdf_stands_where_the_page_names_none() -> None:
     assert found.title == "Pears and the common cold"
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "Contents lists available at X\nJournal of Cleaner Apples\njournal homepage: www.example.org\n{title}\n"
+        "Ada Byron a,*, Bo Li b, Cato van Dam a,b\na Department of Apples, Leeds\nAccepted: 5 July 2019",
+        "IEEE TRANSACTIONS ON APPLES, VOL. 12, NO. 3, MARCH 2019 1234\n{title}\n"
+        "Ada Byron, Member, IEEE, Bo Li, and Cato van Dam, Senior Member, IEEE\n",
+        "RESEARCH ARTICLE\n{title}\nAda Byron1☯, Bo Li2☯*, Cato van Dam1,2\n1 Leeds\nCopyright: © 2019 Byron et al.\n",
+        "arXiv:1903.01234v2 [cs.CL] 5 Mar 2019\n{title}\nAda Byron∗ Bo Li† Cato van Dam\nUniversity of Leeds\n",
+        "The new engl and jour nal o f medicine\nn engl j med 371;1 nejm.org july 3, 2019\noriginal article\n{title}\n"
+        "Ada Byron, M.D., Ph.D., Bo Li, M.D., and Cato van Dam, Ph.D.\nABSTR ACT\nBACKGROUND\n",
+        "Articles\nwww.example.org Vol 390, 2019 231\n{title}\nAda Byron, Bo Li, Cato van Dam, for the X group*\n",
+        "UNIVERSITY OF LEEDS\n{title}\nAda Byron\nBo Li\nCato van Dam\n3 May 2019\n",
+    ],
+)
+def test_a_first_page_is_read_in_the_forms_of_the_large_publishers(page: str) -> None:
+    title = "A new approach to apples: evidence from\nthree trials"
+    found = identify_document(document(page.format(title=title) + "\nAbstract\nWe gave apples to adults.\n"))
+    assert found.title == "A new approach to apples: evidence from three trials"
+    assert (found.authors, found.year) == (("Ada Byron", "Bo Li", "Cato van Dam"), 2019)
+
+
 def test_a_first_author_in_the_file_gives_way_to_the_page_s_whole_list() -> None:
     found = identify_document(document(ARTICLE, author="Ada Byron"))
     assert found.authors == ("Ada Byron", "Bo Li", "Cato van Dam")
