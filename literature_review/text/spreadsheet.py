@@ -16,19 +16,22 @@ from typing import Any
 
 from literature_review.text.visible import visible
 
+LONGEST_CELL = 32_000
+"""Characters. Excel takes 32,767 and lets the rest run over into the next row, which shifts all columns."""
+
 _BREAKS = re.compile(r"[\t\r\n]+")
 _FORMULA = re.compile(r"(^(?=\s*[=+\-@＝＋－＠])|;(?=[=+\-@＝＋－＠]))")
 
 
 def cell(value: Any) -> str | int | float:
-    """What stands in the cell: finite numbers as they are, texts made visible and harmless, the
-    rest (None, NaN) as nothing."""
+    """What stands in the cell: finite numbers as they are, texts made visible and harmless and no longer
+    than LONGEST_CELL, the rest (None, NaN) as nothing."""
     if isinstance(value, float):
         return value if math.isfinite(value) else ""
     if value is None or type(value) is int:
         return "" if value is None else value
-    text = visible(_BREAKS.sub(" ", str(value)))
-    return _FORMULA.sub(r"\1'", text)
+    text = _FORMULA.sub(r"\1'", visible(_BREAKS.sub(" ", str(value))))
+    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -100,6 +100,22 @@ def test_no_text_whatever_starts_a_formula_or_holds_a_control_character(text: st
     shown.encode("utf-8")
 
 
+def test_a_cell_is_no_longer_than_a_spreadsheet_takes(tmp_path: Path) -> None:
+    """A gap may name thousands of papers that could not be read; Excel breaks the row where the cell is too long."""
+    report = sample_report()
+    gap = next(sub for q in report["questions"] for r in q["requirements"] for sub in r["sub_requirements"]
+               if sub["status"] == "gap")  # fmt: skip
+    gap["not_assessed"] = [f"folder/paper-{number}.pdf" for number in range(5_000)]
+    CsvReport().write(report, str(tmp_path / "r.csv"))
+    text = (tmp_path / "r.csv").read_bytes().decode("utf-8-sig")
+    table = list(csv.reader(io.StringIO(text, newline="")))
+    assert {len(row) for row in table} == {len(COLUMNS)}
+    longest = max((value for row in table for value in row), key=len)
+    assert longest.startswith("folder/paper-0.pdf; folder/paper-1.pdf")
+    assert longest.endswith("…")
+    assert len(longest) <= 32_767
+
+
 def test_hostile_texts_start_no_formula_in_any_column(tmp_path: Path) -> None:
     for row in written(hostile_report(), tmp_path):
         for value in row.values():
