@@ -32,6 +32,7 @@ from literature_review.synthesis.duplicates import mark
 
 SCHEMA_VERSION = 1
 _OF_NEAREST = ("quote", "page", "section", "start", "end", "score", "reason")
+_MANY, _MOST = 10, 0.9  # papers that one criterion excludes, and their share, from which on that is told
 REPORT_NAME = "gap_analysis_report"
 
 
@@ -40,7 +41,7 @@ def run(context: StageContext) -> StageResult:
     synced = context.earlier.get("sync")
     reviews = mark(context.reviews, synced.record if synced is not None else {})
     report = build_report(context.protocol, reviews, context.run, context.settings.get("review", {}))
-    _warn_of_a_criterion_that_excludes_all(context, report["totals"])
+    _warn_of_a_criterion_that_excludes_most(context, report["totals"])
     outputs = {}
     for name, writer in context.reports.items():
         context.deadline.check(context.stage)
@@ -68,15 +69,16 @@ def build_report(
     }
 
 
-def _warn_of_a_criterion_that_excludes_all(context: StageContext, totals: Mapping[str, Any]) -> None:
-    """A keyword that is misspelt, or years that nothing falls into, empty a review without an error."""
-    excluded, counts = totals["excluded"], totals["excluded_by"]
-    if excluded < 2 or totals["reviewed"]:
-        return
-    criterion = max(counts, key=counts.__getitem__)
-    number = counts[criterion]
-    of_all = f"all {number} papers" if number == excluded else f"{number} of {excluded} papers, and others the rest"
-    context.log.warning(f"the criterion {criterion!r} excluded {of_all}: is it what was meant?")
+def _warn_of_a_criterion_that_excludes_most(context: StageContext, totals: Mapping[str, Any]) -> None:
+    """A keyword that is misspelt, years that nothing falls into, or what no paper says of itself ("published in a
+    journal") empty a review without an error."""
+    counts, screened = totals["excluded_by"], totals["reviewed"] + totals["excluded"]
+    criterion = max(counts, key=counts.__getitem__, default="")
+    number = counts.get(criterion, 0)
+    is_most = number >= _MANY and number >= _MOST * screened
+    if totals["excluded"] > 1 and (is_most or not totals["reviewed"]):
+        of_all = f"all {number} papers" if number == screened else f"{number} of {screened} papers"
+        context.log.warning(f"the criterion {criterion!r} excluded {of_all}: is it what was meant?")
 
 
 def _digest(protocol: ReviewProtocol) -> str:

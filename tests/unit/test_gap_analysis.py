@@ -64,7 +64,7 @@ def test_a_paper_that_was_not_assessed_is_never_counted_as_having_no_evidence(st
     assert "1 assessed paper" in found["reason"]
 
 
-def test_a_criterion_that_excludes_every_paper_is_a_warning() -> None:
+def test_a_criterion_that_excludes_nearly_every_paper_is_a_warning() -> None:
     """A keyword that occurs nowhere, or years that nothing falls into, are likely a slip."""
     out = ScreeningDecision(False, "words", "does not meet the inclusion criterion")
     log = QuietLog()
@@ -73,9 +73,11 @@ def test_a_criterion_that_excludes_every_paper_is_a_warning() -> None:
     by_year = review("c.pdf", "excluded", screening=ScreeningDecision(False, "years", "1980 is too old"))
     gap_analysis.run(context(reviews=(review("a.pdf", "excluded", screening=out),) * 2 + (by_year,), log=log))
     assert any("the criterion 'words' excluded 2 of 3 papers" in line for line in log.lines)
-    log = QuietLog()
-    gap_analysis.run(context(reviews=(review("a.pdf", "excluded", screening=out), review("b.pdf")), log=log))
-    assert not any("excluded all" in line for line in log.lines)
+    for excluded, told in ((1, False), (8, False), (18, True)):
+        log = QuietLog()
+        many = tuple(review(f"{number}.pdf", "excluded", screening=out) for number in range(excluded))
+        gap_analysis.run(context(reviews=(*many, review("b.pdf")), log=log))
+        assert any(f"'words' excluded {excluded} of" in line for line in log.lines) is told
 
 
 def test_entries_that_no_paper_was_found_for_are_counted() -> None:
