@@ -1,7 +1,7 @@
 """The blocks of a page: where one ends, in which order two columns are read, and which digits are exponents.
 
     page's text -> lines, with place, size and direction of their first and last letters -> blocks
-                -> a right column that the file draws before the left one put behind it
+                -> a turned block that interrupts others, and a right column drawn before the left one, put behind these
                 -> text with an empty line behind each block, and marks around raised digits
 
 PDFium parts lines, not blocks: a paragraph that breaks off at the foot of a page is followed by whatever the file
@@ -90,6 +90,8 @@ def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence
     lines.look_at({at for end in doubtful for at in (end, end + 1)})
     ends = [at for at in doubtful if lines.part(at, at + 1)]
     blocks = [range(one + 1, other + 1) for one, other in pairwise([-1, *ends, len(lines.spans) - 1])]
+    if not hidden:
+        blocks = _uninterrupted(blocks, lines)
     if not hidden and any(heads[at + 1][1] > heads[at][1] and heads[at + 1][0] < heads[at][0] for at in ends):
         lines.look_at(range(len(lines.spans)))
         blocks = left_before_right(blocks, lines)
@@ -126,6 +128,18 @@ def _goes_on_plainly(letter: Box, after: Box, left: float, most: float) -> bool:
         and -_INDENT < after[0] - left < _INDENT
         and -_PLAIN < letter[3] - letter[1] - after[3] + after[1] < _PLAIN
     )
+
+
+def _uninterrupted(blocks: Sequence[range], lines: PageLines) -> list[range]:
+    """The blocks, with each that runs in another direction than those around it (a word of a table turned sideways)
+    put behind these where the second goes on with the first."""
+    ordered = list(blocks)
+    for at in range(1, len(ordered) - 1):
+        before, between, behind = ordered[at - 1 : at + 2]
+        turned = lines[between[0]].direction != lines[before[-1]].direction
+        if turned and not lines.part(before[-1], behind[0]):
+            ordered[at : at + 2] = behind, between
+    return ordered
 
 
 def _joined(lines: PageLines, blocks: Sequence[range], marks: Sequence[Mark]) -> str:

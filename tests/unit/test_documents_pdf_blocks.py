@@ -48,6 +48,15 @@ def test_a_sentence_at_the_foot_of_a_page_does_not_go_on_with_a_figure_s_labels(
     assert found == [" ".join(BODY), "a b Total energy consumption", "Epochs"]
 
 
+def test_a_word_turned_sideways_between_two_lines_stands_behind_their_sentence() -> None:
+    """Some files draw the label of a table that stands sideways between two lines of the column beside it."""
+    lines = column(BODY, 320, 160)
+    data = make_pdf([[*lines[:-1], Placed("Table", 80, 60), lines[-1], Placed("shows all models", 80, 90)]])
+    for place in (b"80.00 60.00", b"80.00 90.00"):
+        data = data.replace(b"1 0 0 1 %s Tm" % place, b"0 1 -1 0 %s Tm" % place)
+    assert sentences(read_pdf(data)) == [" ".join(BODY), "Table shows all models"]
+
+
 def test_a_caption_in_smaller_letters_right_beneath_is_a_block_of_its_own() -> None:
     caption = [Placed("Figure 1 shows the energy of each of the models", 60, 600 - LEADING * len(BODY), 8.5)]
     assert sentences(read(column(BODY, 60, 600), caption))[0] == " ".join(BODY)
