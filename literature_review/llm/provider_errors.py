@@ -21,7 +21,7 @@ from literature_review.llm.chat import ModelAnswer
 HIDDEN = "[key]"
 _SURELY = 16  # characters in a row that are no chance
 _PART = 8  # characters in a row that give a part of a key away
-_SHORTEST_KEY = 4  # a shorter one is a placeholder such as "x", and a part of common words
+_SHORTEST_KEY = 4  # a shorter one, such as "x", is no secret, and a part of common words
 _MASKED = re.compile(r"[\w-]*(?:\*{3,}|\.{3}(?=\w{4}\b))[\w-]*")  # what providers show of a key: sk-abc***wxyz
 _SHOWN = 400  # characters of a provider's own words
 _TEXT_LIMIT = 16_000

@@ -36,6 +36,8 @@ from literature_review.pipeline.run_state import RunState
 from literature_review.pipeline.stages import LoadedStage
 from literature_review.ports import Deadline, References, StoredResult
 
+_NOT_OF_ITS_BYTES = ("missing", "not_permitted", "outside", "no_reader", "timed_out")
+
 
 class NotAssessedError(PaperError):
     """A stage that may not run now has no result for this paper: the paper is left as not assessed."""
@@ -292,8 +294,10 @@ def digest(data: Any) -> str:
 
 def _lasting(error: Exception) -> str:
     """The type of a failure as later runs take it: what a model refused (for a wrong key, or a model it does not have)
-    is not the paper's fault, and may go well once that is mended. An answer that is kept costs nothing again."""
-    return "unknown" if isinstance(error, BackendError) else error_type(error)
+    is not the paper's fault, and may go well once that is mended. An answer that is kept costs nothing again. Nor is
+    what does not lie in the bytes of its file."""
+    is_mendable = isinstance(error, UnreadablePaperError) and error.reason in _NOT_OF_ITS_BYTES
+    return "unknown" if is_mendable or isinstance(error, BackendError) else error_type(error)
 
 
 def _remembered(stored: StoredResult) -> PaperError:

@@ -53,7 +53,7 @@ def _pieces(report: Mapping[str, Any]) -> Iterator[bytes]:
     """The encoded report, bit by bit: in one text it takes ten times the file's size."""
     words = _laid_out(_plain(report, "report"), "\n")
     while some := "".join(islice(words, 10_000)):
-        # A lone surrogate stands inside a string, where the handler's \udXXX is its JSON escape.
+        # A lone surrogate stands inside a string, where the handler's escape is JSON's own.
         yield some.encode("utf-8", "backslashreplace")
     yield b"\n"
 

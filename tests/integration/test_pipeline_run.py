@@ -211,6 +211,29 @@ def test_a_paper_that_cannot_be_read_fails_alone_and_is_remembered(tmp_path: Pat
     assert again.worked == ()
 
 
+@pytest.mark.parametrize(
+    ("reason", "again"), [("missing", 1), ("not_permitted", 1), ("no_reader", 1), ("timed_out", 1), ("damaged", 0)]
+)
+def test_what_does_not_lie_in_the_bytes_of_a_paper_is_tried_again(
+    reason: str, again: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is put back, may be read now, or gets more time has the bytes that it had before."""
+    make_review(tmp_path, papers=1)
+    code = f"""from pathlib import Path
+from literature_review.errors import UnreadablePaperError
+def run(context):
+    if not Path({str(tmp_path / "mended")!r}).exists():
+        raise UnreadablePaperError({reason!r}, "Mend it.")
+    return StageResult()
+"""
+    stages = own_stage(tmp_path, code, monkeypatch, name="journal_reviewer")
+    assert run(tmp_path, stages=stages)[0].exit_code == 1
+    (tmp_path / "mended").touch()
+    result, _ = run(tmp_path, stages=stages)
+    assert len(result.worked) == again
+    assert result.exit_code == 1 - again
+
+
 def test_a_transient_failure_is_tried_again_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_review(tmp_path, papers=1)
     code = (
