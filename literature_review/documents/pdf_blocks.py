@@ -89,6 +89,8 @@ def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence
     doubtful = _doubtful_ends(lines, heads, boxes)
     lines.look_at({at for end in doubtful for at in (end, end + 1)})
     ends = [at for at in doubtful if lines.part(at, at + 1)]
+    if not hidden:
+        ends = sorted([*ends, *(at + 1 for at in ends if lines.interrupted(at))])
     blocks = [range(one + 1, other + 1) for one, other in pairwise([-1, *ends, len(lines.spans) - 1])]
     if not hidden:
         blocks = _uninterrupted(blocks, lines)
@@ -131,13 +133,14 @@ def _goes_on_plainly(letter: Box, after: Box, left: float, most: float) -> bool:
 
 
 def _uninterrupted(blocks: Sequence[range], lines: PageLines) -> list[range]:
-    """The blocks, with each that runs in another direction than those around it (a word of a table turned sideways)
-    put behind these where the second goes on with the first."""
+    """The blocks, with each that runs in another direction than those around it (a word of a table turned sideways), or
+    is a line drawn late (a formula higher up), put behind these where the second goes on with the first."""
     ordered = list(blocks)
     for at in range(1, len(ordered) - 1):
         before, between, behind = ordered[at - 1 : at + 2]
         turned = lines[between[0]].direction != lines[before[-1]].direction
-        if turned and not lines.part(before[-1], behind[0]):
+        late = len(between) == 1 and behind[0] == between[0] + 1 and lines.interrupted(before[-1])
+        if late or (turned and not lines.part(before[-1], behind[0])):
             ordered[at : at + 2] = behind, between
     return ordered
 
@@ -199,6 +202,16 @@ class PageLines:
         if not ends or parts(line, after, self.leading, True):
             return ends
         return not _alike(*self._largest(at, following))
+
+    def interrupted(self, at: int) -> bool:
+        """Whether a single line, higher up in the same column, stands between one at its foot and the head of the next
+        column, which goes on with that in small letters."""
+        if at + 2 >= len(self.spans):
+            return False
+        foot, line, head = self[at], self[at + 1], self[at + 2]
+        if not (head.small and line.direction == foot.direction and foot.up < line.up < head.up):
+            return False
+        return line.left < foot.right < head.left and not self.part(at, at + 2)
 
     def _largest(self, at: int, following: int) -> tuple[float, float]:
         """The size of the largest of some letters before the end of the one line, and behind the beginning of the

@@ -57,6 +57,15 @@ def test_a_word_turned_sideways_between_two_lines_stands_behind_their_sentence()
     assert sentences(read_pdf(data)) == [" ".join(BODY), "Table shows all models"]
 
 
+def test_a_formula_drawn_late_breaks_no_sentence_that_goes_on_in_the_next_column() -> None:
+    """Some files draw the formulas of a column when its text is drawn."""
+    above = column(["The mean is that of all the models in the group:"], 60, 700)
+    goes_on = ["models of the group were left out of what follows here.", "They differed."]
+    text = column(BODY, 60, 640), [Placed("Y = W + b", 60, 670)], column(goes_on, 320, 760)
+    found = sentences(read(above, *text))
+    assert [" ".join([*BODY, goes_on[0]]), "They differed.", "Y = W + b"] == found[1:]
+
+
 def test_a_caption_in_smaller_letters_right_beneath_is_a_block_of_its_own() -> None:
     caption = [Placed("Figure 1 shows the energy of each of the models", 60, 600 - LEADING * len(BODY), 8.5)]
     assert sentences(read(column(BODY, 60, 600), caption))[0] == " ".join(BODY)
