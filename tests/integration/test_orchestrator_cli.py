@@ -42,6 +42,7 @@ def test_a_review_from_papers_to_report(tmp_path: Path) -> None:
     checkpoint = checkpoint_of(tmp_path)
     assert checkpoint["status"] == "completed"
     assert checkpoint["dry_run"] is False
+    assert checkpoint["papers_found"] == 3
     assert {name: entry["status"] for name, entry in checkpoint["stages"].items()} == {
         "journal_reviewer": "completed",
         "judge": "completed",
@@ -83,6 +84,7 @@ def test_a_dry_run_leaves_a_real_run_alone_and_is_never_taken_for_one(tmp_path: 
     assert run.returncode == 0
     assert "Nothing to resume: the checkpoint is that of a dry run" in run.stdout
     assert checkpoint_of(tmp_path)["stats"]["completed_papers"] == 3
+    assert not (tmp_path / "checkpoint.previous.json").exists(), "a dry run is set aside as if it had been a run"
     before = tree(tmp_path)
     again = command("--dry-run", cwd=tmp_path)
     assert "it is left alone" in again.stdout

@@ -55,6 +55,17 @@ def test_a_true_quote_of_it_is_believed(review: Any, tmp_path: Path) -> None:
     assert cell(tmp_path, "S2")["status"] == "covered"
 
 
+def test_a_claim_that_it_leaves_pending_is_judged_like_all_others(review: Any, tmp_path: Path) -> None:
+    """A stage behind judge may bring claims of its own, as dra does."""
+    code = "return StageResult(claims=(*context.claims, replace(claim, status='pending', sub_requirement='S1')))"
+    result, _ = review(code)
+    assert result.exit_code == 0
+    own = [claim for claim in cell(tmp_path, "S1")["claims"] if claim["id"].startswith("own")]
+    assert len(own) == 2
+    assert {claim["status"] for claim in own} <= {"approved", "rejected"}
+    assert "mine" not in {claim["reason"] for claim in own}
+
+
 @pytest.mark.parametrize("change", ["quote='Tea is blue.'", "start=claim.start + 3", "end=10**9"])
 def test_an_approved_quote_that_does_not_stand_in_the_paper_is_rejected(
     change: str, review: Any, tmp_path: Path
