@@ -99,7 +99,6 @@ class PromptedBackend:
     def find_claims(self, document: Document, wanted: Sequence[SubRequirement], deadline: Deadline) -> Findings:
         """Ask about every excerpt; nothing is asked of a paper that shows no text. Raises what `calls.ask` raises."""
         deadline.check("finding claims")
-        found = PaperFindings(QuoteFinder(document), self._limits)
         together = list(self._batches(wanted, self._limits.asked_at_once))
         excerpts = excerpts_of(document, self._limits.input_tokens) if together else []
         asked = [(excerpt, batch) for excerpt in excerpts for batch in together]
@@ -107,7 +106,9 @@ class PromptedBackend:
         def ask(excerpt: Excerpt, batch: Sequence[SubRequirement]) -> Any:
             return self._ask(claims_question(excerpt, batch, self._limits), "journal_reviewer", deadline)
 
-        for (excerpt, batch), answer in zip(asked, self._each(ask, asked, deadline), strict=True):
+        answers = self._each(ask, asked, deadline)
+        found = PaperFindings(QuoteFinder(document), self._limits)
+        for (excerpt, batch), answer in zip(asked, answers, strict=True):
             found.add(excerpt, batch, answer)
         return found.findings(wanted)
 

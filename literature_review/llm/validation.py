@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
+from threading import Thread
 from typing import Any
 
 from literature_review.errors import MissingExtraError
@@ -39,9 +42,15 @@ def require_jsonschema(extra: str) -> None:
         raise MissingExtraError(f"checking a model's answers needs the package 'jsonschema': {command}")
 
 
+@cache
 def load_jsonschema() -> None:
-    """Import it, which takes a tenth of a second: better before the first question than while answers wait."""
-    import jsonschema  # noqa: F401
+    """Begin to import it, which takes a tenth of a second, while the first questions are put."""
+    Thread(target=_import_jsonschema, name="jsonschema", daemon=True).start()
+
+
+def _import_jsonschema() -> None:
+    with suppress(ImportError):  # who needs it first will be told
+        import jsonschema  # noqa: F401
 
 
 def read_answer(text: str, schema: Mapping[str, Any], check: Check | None = None) -> tuple[Any, str]:
