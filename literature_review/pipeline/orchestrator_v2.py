@@ -2080,6 +2080,7 @@ class _Batch:
                 break
             index, result, kind = self._next_done()
             if kind == "fatal":
+                self.pending.pop(index, None)  # nothing more comes of it: winding down must not wait for it
                 raise result["error"]
             if self._counted(index, kind):
                 if self.owner.on_result is not None:
