@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from itertools import accumulate
 from math import log
 from typing import NamedTuple
 
@@ -152,10 +152,19 @@ def _reports(flags: int) -> float:
     )
 
 
-def _told(words: Sequence[str]) -> frozenset[str]:
+_FIRST_FLAGS = (_BIT["compared"] << 1) - 1  # those that `_reports` reads are among them
+_REPORTS = tuple(map(_reports, range(_FIRST_FLAGS + 1)))
+
+
+def _told(words: list[str]) -> frozenset[str]:
     """The words that stand near one that tells a result."""
-    at = [i for i, word in enumerate(words) if word in _TELLING]
-    return frozenset(chain.from_iterable([words[max(0, i - _NEAR) : i + _NEAR + 1] for i in at]))
+    near: list[str] = []
+    last = 0
+    for at, word in enumerate(words):
+        if word in _TELLING:
+            near += words[max(last, at - _NEAR) : at + _NEAR + 1]
+            last = at + _NEAR + 1
+    return frozenset(near)
 
 
 def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], float]:
@@ -188,7 +197,7 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
     for (start, end, part, words, present, above, flags), near in zip(read, dense, strict=True):
         at, size = start / length, log((end - start) / 150.0)
         levels = (min(sum(map(str.isdigit, words)), 6) / 6.0, near, at, at * at, size, size * size)
-        reports = _reports(flags)
+        reports = _REPORTS[flags & _FIRST_FLAGS]
         told = _told(words) if reports else _NOTHING
         places.append(Place(start, end, part, words, present, above, reports, told, flags, roles[part], levels))
     return places, reporting_of(sum(strong), len(read))

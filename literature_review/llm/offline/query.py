@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from math import fsum, log
 
@@ -46,16 +47,20 @@ class _Words:
     Weights of a set are added by `fsum`: a set has another order in each process, and rounding would follow it.
     """
 
-    def __init__(self, terms: Sequence[str], seen: dict[str, int], places: int) -> None:
+    def __init__(self, terms: Sequence[str], seen: Mapping[str, int], places: int) -> None:
         self.terms = frozenset(terms)
         self.weight = {term: log((places + 1.0) / (seen.get(term, 0) + 0.5)) + 0.1 for term in terms}
         self.known = sum([self.weight[term] for term in terms if term in seen]) or 1.0
         self.lacking = log((places + 1.0) / 1.5) + 0.1
+        self._shares: dict[frozenset[str], float] = {}  # many places have the same words of a question
 
     def share(self, present: frozenset[str]) -> float:
         """The weight of the words present, as a share of those that the text knows."""
-        weight = self.weight
-        return fsum([weight[term] for term in present]) / self.known
+        share = self._shares.get(present)
+        if share is None:
+            weight = self.weight
+            share = self._shares[present] = fsum([weight[term] for term in present]) / self.known
+        return share
 
 
 class Query:
@@ -85,10 +90,7 @@ class Query:
             self._present = [
                 present if present.isdisjoint(others) else self._spelt_out(present, others) for present in self._present
             ]
-        seen: dict[str, int] = {}
-        for word in chain.from_iterable(self._present):
-            seen[word] = seen.get(word, 0) + 1
-        self._seen = seen
+        self._seen = seen = Counter(chain.from_iterable(self._present))
         self._focus, self._rest = _Words(focus, seen, len(places)), _Words(rest, seen, len(places))
         runs = [stems(keyword) for keyword in keywords] if self.focused else [asked]
         self._pairs = dict.fromkeys(
@@ -129,12 +131,15 @@ class Query:
         """Each place that shares a word with the question, and how it matches (see MATCHES)."""
         focus, rest = self._focus, self._rest
         terms, others = focus.terms, rest.terms
-        found = [present & terms for present in self._present]
-        shares = [focus.share(present) if present else 0.0 for present in found]
-        best = max(shares, default=0.0) or 1.0
+        # Many places have the same words of a question: each set of them is weighed once.
+        found = {
+            present: (present & terms, focus.share(present & terms), rest.share(present & others))
+            for present in set(self._present)
+        }
+        best = max([share for _, share, _ in found.values()], default=0.0) or 1.0
         before: frozenset[str] = frozenset()
-        for place, present, there, share in zip(self._places, self._present, found, shares, strict=True):
-            other = rest.share(present & others) if others and len(present) > len(there) else 0.0
+        for place, present in zip(self._places, self._present, strict=True):
+            there, share, other = found[present]
             if share or other:
                 reports, missed, near = place.reports, before - there, there & place.told
                 head = (place.head & terms) - there

@@ -80,6 +80,11 @@ _ADDRESS = re.compile(
     r".{0,200},|\u00a9|\bCopyright\b|\b(?:Received|Accepted|Published):? \d|ISSN|\bCorrespondence\b"
     r"|https?://(?:dx\.)?doi",
 )
+_ADDRESS_WORDS = (
+    "@", "Department", "Faculty", "School", "Institute", "Division", "University", "Hospital", "Universit\u00e9", "\u00a9",
+    "Copyright", "Received", "Accepted", "Published", "ISSN", "Correspondence", "doi",
+)  # fmt: skip
+"""One of them stands in whatever `_ADDRESS` finds."""
 _GRATITUDE = re.compile(
     r"\b(?:[Ww]e (?:would like to |also |gratefully |wish to |sincerely )*(?:thank|acknowledge)\b|(?:was"
     r"|were) (?:supported|funded) "
@@ -240,8 +245,10 @@ def _side_matter(text: str) -> Iterator[tuple[int, str]]:
     if "....." in text or ". . . ." in text or "\u2026" in text:
         for found in _DOTS.finditer(text):
             yield found.start(), CONTENTS
-    for found in _ADDRESS.finditer(text, 0, int(0.08 * len(text))):
-        yield found.start(), FRONT
+    front = text[: int(0.08 * len(text))]
+    if any(word in front for word in _ADDRESS_WORDS):
+        for found in _ADDRESS.finditer(front):
+            yield found.start(), FRONT
     for words, kind, first in ((_CITING, REFERENCES, 0), (_THANKING, THANKS, len(text) // 2)):
         for word, pattern in words.items():
             at = text.find(word, first)

@@ -259,6 +259,10 @@ class _Stems(dict[str, str]):
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 """For `str.translate`: lower case, all but letters and digits a space; several times as fast as a pattern."""
 
+_APART = {ord("\n"), ord("?")}  # a line break, and what stands in ASCII for every sign that is none of it
+_PLAIN_WORDS = "".join("\n" if code in _APART else sign for code, sign in enumerate(_ASCII_WORDS)).encode() + bytes(128)
+"""As `_ASCII_WORDS`, for `bytes.translate`; a line break stands for what is not plain."""
+
 _SIGNS = re.compile("[\xa0\xae\xb0\xb1\xb7\xd7\u2000-\u200a\u2010-\u2019\u201c\u201d\u2022\u2212\u2264\u2265]")
 """Signs and blanks beyond ASCII that only part words: most texts are ASCII but for these."""
 
@@ -303,17 +307,15 @@ class StemmedText:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._parted = text if text.isascii() else _SIGNS.sub(" ", text)
-        self._is_plain = self._parted.isascii()
-        plain = self._parted if self._is_plain else self._parted.encode("ascii", "replace").decode("ascii")
-        self._folded = plain.translate(_ASCII_WORDS)
+        plain = (text if text.isascii() else _SIGNS.sub(" ", text)).replace("?", " ").encode("ascii", "replace")
+        self._folded = plain.translate(_PLAIN_WORDS).decode("ascii")
 
     def of(self, start: int, end: int) -> list[str]:
         """What `stems` gives for the characters `start` to `end`."""
-        piece = self._parted[start:end]
-        if "\n" in piece or not (self._is_plain or piece.isascii()):
+        piece = self._folded[start:end]
+        if "\n" in piece:  # a word may be broken there, or is in other letters
             return stems(self._text[start:end])
-        return list(map(_stem_of, self._folded[start:end].split()))
+        return list(map(_stem_of, piece.split()))
 
 
 def stem_set(words: str) -> frozenset[str]:
