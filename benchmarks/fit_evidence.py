@@ -36,8 +36,8 @@ from literature_review.llm.offline_thresholds import Thresholds
 from literature_review.models import Document, SubRequirement
 
 COVERAGE_RIDGE = 1.0
-RISING = [at for at, name in enumerate(ANSWERS) if name != "lacks"]
-"""What speaks for an answer never lowers coverage, whatever else is asked."""
+RISING = range(len(ANSWERS))
+"""All that coverage reads speaks for an answer: none of it ever lowers coverage, whatever else is asked."""
 
 JUDGE_RIDGE = 1.0
 MOST_CLAIMS = 3
@@ -94,10 +94,9 @@ def fit_engine(collected: Collected, keep: Callable[[str], bool] = bool) -> Numb
     for name, answers in collected.answers.items():
         kept = np.array([all(map(keep, group)) for group in answers.groups])
         rows, label = np.array(answers.features)[kept], np.array(answers.answered, float)[kept]
-        weights, bias = logistic(rows, label, COVERAGE_RIDGE, RISING)
-        if name != "COVERAGE_PLAIN":  # the score at which F1 over all cells is best becomes the engine's 0.5
-            bias = -best_threshold(zip((rows @ weights).tolist(), (label > 0).tolist(), strict=True))
-        out[name] = np.r_[weights, bias]
+        weights, _ = logistic(rows, label, COVERAGE_RIDGE, RISING)
+        # The score at which F1 over all cells is best becomes the engine's 0.5.
+        out[name] = np.r_[weights, -best_threshold(zip((rows @ weights).tolist(), (label > 0).tolist(), strict=True))]
     return out
 
 

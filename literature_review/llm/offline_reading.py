@@ -19,7 +19,7 @@ from literature_review.llm.offline import COVERED, EvidenceIndex
 from literature_review.llm.offline import scores as signs_of
 from literature_review.llm.offline.abbreviations import abbreviations
 from literature_review.llm.offline.directions import SHARES, UNKNOWN, Effect, direction, vote
-from literature_review.llm.offline.judging import FEATURES, NEEDED, ROLES, chance, log_odds, prominence
+from literature_review.llm.offline.judging import BESIDE, FEATURES, NEEDED, ROLES, chance, log_odds, prominence
 from literature_review.llm.offline.signs import (
     CITES,
     HYPOTHESISES,
@@ -113,6 +113,7 @@ class PaperReading:
         answer = self.answer(sub)
         likely = sorted(((self.chance(answer, *span[1:]), *span[1:]) for span in answer.spans), key=lambda one: -one[0])
         good = [one for one in likely if one[0] >= NEEDED and not self.against(*one[1:])]
+        good = [one for one in good if log_odds(one[0]) >= log_odds(good[0][0]) - BESIDE]
         proposed_at = self._thresholds.proposed_at
         near = [one for one in likely if one[0] >= proposed_at and answer.asked.share(self.words(*one[1:])) >= _HALF]
         taken = (good or near)[:most]

@@ -226,3 +226,22 @@ def test_a_text_that_is_folded_as_a_whole_has_the_stems_of_its_parts(text: str, 
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
     assert StemmedText(text).of(start, end) == stems(text[start:end])
+
+
+def test_a_clause_and_what_leads_to_it_cover_what_neither_says_alone() -> None:
+    """Three sentences on end that share out the words speak to a question more surely than three far apart."""
+    said = ("The tenant shall do as follows.\n", "Keep dogs on a leash.\n", "Within the garden, always.\n")
+    other = "Each party bears its taxes in full.\n" * 3
+    question = "Tenant keeps dogs on a leash in the garden"
+    together = other + "".join(said) + other * 2
+    apart = other.join(said) + other
+    assert sorted(together.split("\n")) == sorted(apart.split("\n"))
+    assert coverage(together, question) > coverage(apart, question)
+
+
+def test_words_that_all_questions_share_do_not_tell_which_study_is_meant() -> None:
+    trial = with_results("Verbal fluency was significantly better with tea (p = 0.01, CI 1 to 2).\n")
+    keywords = ("verbal fluency",)
+    alone = coverage(trial, "verbal fluency", keywords)
+    assert coverage(trial, "Frequency and number of changes in verbal fluency scores", keywords) == alone
+    assert coverage(trial, "verbal fluency with zebra milk", keywords) < alone

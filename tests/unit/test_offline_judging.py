@@ -82,3 +82,16 @@ def test_a_chance_that_is_too_low_is_a_reason_that_a_reader_can_check() -> None:
     assert not verdict.approved
     assert verdict.reason.startswith("the passage does not speak of knee, swelling")
     assert "needed 0.50" in verdict.reason
+
+
+def test_a_passage_far_less_likely_than_the_first_is_not_taken_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = TEXT + "\nConclusion\n\nWith the balm the knee swelling was less after six weeks (p = 0.003).\n"
+    assert len(taken_with(again, monkeypatch, beside=99.0)) > 1
+    first = taken_with(again, monkeypatch, beside=0.0)
+    assert first == taken_with(again, monkeypatch, beside=99.0)[:1]
+
+
+def taken_with(text: str, monkeypatch: pytest.MonkeyPatch, beside: float) -> list[str]:
+    monkeypatch.setattr("literature_review.llm.offline_reading.BESIDE", beside)
+    found = OfflineBackend({}).find_claims(Document(text), (SWELLING,), Deadline())
+    return [proposal.quote for proposal in found.proposals]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import chain, pairwise, zip_longest
 from math import fsum, log
 
 from .places import FLAGS, Place
@@ -21,11 +21,12 @@ MATCHES = (
 """Names of what `Query.matches` gives for a place."""
 
 ANSWERS = (
-    "told", "told squared", "anywhere", "pairs there", "pairs anywhere", "whole", "whole squared", "lacks",
+    "told", "told squared", "anywhere", "pairs there", "pairs anywhere", "whole", "whole squared", "has",
     "rest there",
     "rest whole", "told and rest",
 )  # fmt: skip
-"""Names of what `Query.answers` gives for a text."""
+"""Names of what `Query.answers` gives for a text. "anywhere": in three sentences on end, as a clause and what leads to
+it."""
 
 _LIGHT = stem_set(
     "mean median change changes score scores rate rates level levels incidence number percentage proportion"
@@ -161,33 +162,34 @@ class Query:
         """
         weigh = self._weigh(self._focus)
         total = sum(weigh.values())
-        told = anywhere = 0.0
-        told_at = -1
-        for i, present in enumerate(self._present):
-            share = fsum([weigh[term] for term in present if term in weigh])
-            if share:
-                anywhere = max(anywhere, share)
-                share *= 0.7 + 0.3 * self._places[i].reports
+        found = [present & self._focus.terms for present in self._present]
+        told, told_at = 0.0, -1
+        for i, there in enumerate(found):
+            if there:
+                share = fsum([weigh[term] for term in there]) * (0.7 + 0.3 * self._places[i].reports)
                 if share > told:
                     told, told_at = share, i
         if told_at < 0:
             return None
-        told, anywhere = told / total, anywhere / total
+        on_end = zip_longest(found, found[1:], found[2:], fillvalue=frozenset[str]())
+        windows = {one | two | three for one, two, three in on_end}
+        anywhere = max([fsum([weigh[term] for term in window]) for window in windows]) / total
+        told /= total
         whole = sum([weight for term, weight in weigh.items() if term in self._seen]) / total
-        lacks = sum([1 for term in weigh if term not in self._seen]) / len(weigh)
+        has = sum([term in self._seen for term in weigh]) / len(weigh)
         pairs = near = told
         if self._pairs:
             pairs = self._pairs_in(self._places[told_at], self._present[told_at], 0.5)
             terms = self._focus.terms
             near = max([self._pairs_in(place, terms & place.present, 0.5) for place in self._nearest(told_at)])
-        rest = self._weigh(self._rest)
+        rest = self._weigh(self._rest, light=0.0)  # what all questions share does not tell which study is meant
         # A rest of few or common words says little: it counts as present by half the weight of one unknown word.
         known = 0.5 * self._rest.lacking
         every = sum(rest.values()) + known
         rest_there = (fsum([rest[term] for term in self._present[told_at] if term in rest]) + known) / every
         rest_whole = (sum([weight for term, weight in rest.items() if term in self._seen]) + known) / every
         return (
-            told, told * told, anywhere, pairs, near, whole, whole * whole, lacks, rest_there, rest_whole,
+            told, told * told, anywhere, pairs, near, whole, whole * whole, has, rest_there, rest_whole,
             told * rest_whole,
         )  # fmt: skip
 
@@ -197,12 +199,11 @@ class Query:
         found = [place for place, present in zip(self._places, self._present, strict=True) if len(present & terms) > 1]
         return [*found[:40], self._places[at]]
 
-    def _weigh(self, words: _Words) -> dict[str, float]:
-        """Weights that do not favour words the text lacks over rare ones it has; words that all outcomes
-        share, less."""
-        return {
-            term: min(weight, words.lacking) * (0.4 if term in _LIGHT else 1.0) for term, weight in words.weight.items()
-        }
+    def _weigh(self, words: _Words, light: float = 0.4) -> dict[str, float]:
+        """Weights that do not favour words the text lacks over rare ones it has; words that all outcomes share count
+        `light` of theirs."""
+        most = words.lacking
+        return {term: min(weight, most) * (light if term in _LIGHT else 1.0) for term, weight in words.weight.items()}
 
 
 def _stands_for(

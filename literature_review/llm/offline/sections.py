@@ -81,8 +81,8 @@ _ADDRESS = re.compile(
     r"|https?://(?:dx\.)?doi",
 )
 _ADDRESS_WORDS = (
-    "@", "Department", "Faculty", "School", "Institute", "Division", "University", "Hospital", "Universit\u00e9", "\u00a9",
-    "Copyright", "Received", "Accepted", "Published", "ISSN", "Correspondence", "doi",
+    "@", "Department", "Faculty", "School", "Institute", "Division", "University", "Hospital", "Universit\u00e9",
+    "\u00a9", "Copyright", "Received", "Accepted", "Published", "ISSN", "Correspondence", "doi",
 )  # fmt: skip
 """One of them stands in whatever `_ADDRESS` finds."""
 _GRATITUDE = re.compile(
