@@ -63,6 +63,8 @@ _NO_TITLE_LINE = re.compile(
     r"original (?:article|research|paper)|review(?: article)?$|open access|contents\b|title:?$|"
     r"received\b|accepted\b|published\b|©|copyright|"
     r"page \d|arxiv:|preprint\b|available online|journal homepage|abstract\b|body\.|rapid communication|"
+    r"full terms|to (?:cite|link to) this|hal id|submitted on\b|cochrane (?:library|database)|edited by|reviewed by|"
+    r"\W?\d?\s?(?:\w+ ){0,2}(?:university|institute|hospital|college|department|faculty)\b[^:\n]{0,60}, [a-z]+\W?$|"
     r"the new engl ?and|contents lists available|(?:the |an )?(?:[a-z]+ ){0,3}journal of [a-z &]{3,60}$|"
     r"(?:proceedings|annals|archives|ieee transactions) (?:of|on) [a-z &]{3,60}$|"
     r"case report$|brief communication|letter$|editorial$|supplementary (?:information|material)s?$|vol\.:)",

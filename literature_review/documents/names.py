@@ -46,6 +46,8 @@ _AUTHOR_MARKS = re.compile(
     rf"|(?<=\w)\s[a-h](?:\s*,\s*[a-h\d*{_SIGNS}]+)*(?=\s*(?:[,;&]|$|and\b))"  # letters: Ada Byron a,*, Bo Li b
 )
 _BETWEEN_MARKS = re.compile(rf"(?<=[^\W\d_])[\d*{_SIGNS}]+\s+(?=[^\W\d_])")  # where marks alone part the names
+_TITLES_BEHIND = re.compile(r"(?:,| (?:Ph\.?D|M\.?D|M\.?Sc|B\.?Sc|MPH|MBBS|RN|BA|MA|MS)(?![a-z])).*$")
+_BETWEEN = re.compile(r"(?:doi\b|https?:|©|reprints|vol\b|\d{4}, vol)", re.I)  # a title and its authors
 _MEMBERS = re.compile(r",\s*(?:(?:Graduate )?Student |Senior |Life )?(?:Member|Fellow),\s*IEEE\b")
 _GROUP_BEHIND = re.compile(r",? ?\b(?:for|on behalf of) the\b.*$")
 _AUTHOR_SPLIT = re.compile(r"\s*(?:;|·|\band\b|&|,(?!\s*(?:jr|sr|ii|iii|md|phd)\b))\s*", re.I)
@@ -73,7 +75,8 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
     for line in lines[after : after + _LINES_BELOW]:
         line = _YEAR_BEHIND.sub("", line)
         bare = _bare(line)
-        if not joined and (not bare or (_NO_NAMES.search(bare) and len(bare) < 60 and not kind_of(bare))):
+        is_no_name = _BETWEEN.match(line) or (_NO_NAMES.search(bare) and len(bare) < 60 and not kind_of(bare))
+        if not joined and (not bare or is_no_name):
             continue
         if joined and bare.isupper() and not joined.isupper():
             break
@@ -82,7 +85,7 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
             break
         if _CHINESE_LINE.match(joined):
             return tuple(re.split(r"[，、,;；\s]+", joined))[:MOST_AUTHORS]
-        if not (_AUTHOR_LINE.match(joined.strip(" ·,;&")) or _SURNAMES_FIRST_LINE.match(joined)):
+        if not (_AUTHOR_LINE.match(joined.removesuffix(" and").strip(" ·,;&")) or _SURNAMES_FIRST_LINE.match(joined)):
             break
         names = split_authors(joined)
     return tuple(name for name in names if " " in name)
@@ -91,12 +94,15 @@ def authors_in(page: str, title: str) -> tuple[str, ...]:
 def _begins_a_name(joined: str, line: str) -> bool:
     """Whether the names above the line end with a whole one, and it begins with a whole one: each on a line."""
     above, below = ("".join(names) for names in (split_authors(joined)[-1:], split_authors(line)[:1]))
-    return joined[-1].isalnum() and line[:1].isupper() and " " in above and " " in below
+    is_whole = joined[-1].isalnum() and not joined.endswith(" and")
+    return is_whole and line[:1].isupper() and " " in above and " " in below
 
 
 def _bare(line: str) -> str:
     """The line without marks of footnotes and of Markdown, and without a label such as `Authors:`."""
     line = _GROUP_BEHIND.sub("", _MEMBERS.sub("", line))
+    if "|" in line:
+        line = ", ".join(_TITLES_BEHIND.sub("", name).strip() for name in line.split("|"))
     if "," not in line and ";" not in line:
         line = _BETWEEN_MARKS.sub(", ", line)
     bare = _DEGREE.sub("", " ".join(_AUTHOR_MARKS.sub("", line).split()))

@@ -111,6 +111,14 @@ def test_the_title_field_of_a_pdf_stands_where_the_page_names_none() -> None:
         "The new engl and jour nal o f medicine\nn engl j med 371;1 nejm.org july 3, 2019\noriginal article\n{title}\n"
         "Ada Byron, M.D., Ph.D., Bo Li, M.D., and Cato van Dam, Ph.D.\nABSTR ACT\nBACKGROUND\n",
         "Articles\nwww.example.org Vol 390, 2019 231\n{title}\nAda Byron, Bo Li, Cato van Dam, for the X group*\n",
+        "ORIGINAL RESEARCH\npublished: 12 March 2019\nEdited by:\nJane Roe,\nUniversity of Xyz, Italy\nReviewed by:\n"
+        "John Doe,\n{title}\nAda Byron 1*, Bo Li 2 and Cato van Dam 1\n",
+        "Accepted: 2 July 2019\nORIGINAL ARTICLE\n{title}\n"
+        "Ada Byron PhD, RN, Professor1 | Bo Li MSc2 | Cato van Dam PhD3\n",
+        "Article\n{title}\nJournal of Apples\n2019, Vol. 12(3) 123-134\n© The Author(s) 2019\nReprints and permissions:"
+        "\nDOI: 10.1177/1234567816654321\nAda Byron1, Bo Li2 and\nCato van Dam1\n",
+        "Full Terms & Conditions of access and use can be found at\nhttps://www.example.org/x\n{title}\n"
+        "Ada Byron, Bo Li & Cato van Dam\nTo cite this article: Ada Byron, Bo Li & Cato van Dam (2019) A new, X, 3:4\n",
         "UNIVERSITY OF LEEDS\n{title}\nAda Byron\nBo Li\nCato van Dam\n3 May 2019\n",
     ],
 )
