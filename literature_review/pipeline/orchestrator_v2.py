@@ -2208,7 +2208,9 @@ class _Batch:
             return _failure(paper, TypeError("a paper whose text cannot be had has no id"), owner.classifier), "failed"
         if checked and self._stage_of(paper_id) == "completed":
             return {"paper": paper, "status": "skipped"}, "skipped"
-        if not self._may_start():
+        if owner.cancel is not None and owner.cancel.is_set():
+            self._stop("cancelled")
+        if self.reason is not None or not (owner.quota_manager is None or self._has_token(owner.quota_manager)):
             return self._not_started(paper), "not_started"
         if owner.on_start is not None:
             owner.on_start(paper)
@@ -2224,18 +2226,13 @@ class _Batch:
             self.note(paper_id, "failed" if failed else "completed", _names_of(result.get("stages_completed")), error)
         return result, "failed" if failed else "successful"
 
-    def _may_start(self) -> bool:
-        """A token is there, and nothing has stopped the batch, also not while the token was waited for."""
-        quota = self.owner.quota_manager
-        if self._is_stopped() or quota is None:
-            return self.reason is None
+    def _has_token(self, quota: Any) -> bool:
+        """A token is there, and nothing has stopped the batch while it was waited for."""
         waiting = {"cancel": self.stop} if isinstance(quota, SimpleQuotaManager) else {"wait": True}
-        return quota.consume(tokens=1, **waiting) is not False and not self._is_stopped()
-
-    def _is_stopped(self) -> bool:
+        granted = quota.consume(tokens=1, **waiting) is not False
         if self.owner.cancel is not None and self.owner.cancel.is_set():
             self._stop("cancelled")
-        return self.reason is not None
+        return granted and self.reason is None
 
     def _not_started(self, paper: Any) -> Record:
         paper_id = None if self.checkpoint is None else _id_of(paper)
