@@ -1930,7 +1930,7 @@ class _Interrupts:
     def __init__(self) -> None:
         self._batches: list[_Batch] = []
         self._former: dict[int, Any] = {}  # the handlers that ours stands for
-        self._told = False  # the former handler has had the signal already
+        self._told = False  # the former handler has had the signal already, or it has been raised
 
     def watch(self, batch: _Batch) -> None:
         if threading.current_thread() is threading.main_thread():
@@ -1985,10 +1985,21 @@ class _Interrupts:
 
     def raise_again(self, signum: int) -> None:
         """What the signal would have done: the former handler first, KeyboardInterrupt if that returns."""
-        former = self._former.get(signum)
-        if callable(former) and not self._told:
+        former, told, self._told = self._former.get(signum), self._told, True
+        if callable(former) and not told:
             former(signum, None)
         raise KeyboardInterrupt
+
+    def send_again(self, signum: int) -> None:
+        """For a consumer that has left, to which nothing can be raised: the signal comes again, in the code after."""
+        if not self._batches and not self._told:
+            self._told = True
+            start_new_thread(_signal_soon, (signum,))
+
+
+def _signal_soon(signum: int) -> None:
+    time.sleep(0.05)  # an iterator that is collected is out of the way by then: in it, what is raised would be lost
+    os.kill(os.getpid(), signum)
 
 
 _INTERRUPTS = _Interrupts()
@@ -2047,18 +2058,21 @@ class _Batch:
 
     def results(self) -> Iterator[tuple[int, Record]]:
         """Index and result of each paper as they come; ends the threads whatever happens."""
-        interrupted = False
+        interrupted = left = False
         try:
             _INTERRUPTS.watch(self)
             yield from self._results()
         except KeyboardInterrupt:
             interrupted = True
             raise
+        except GeneratorExit:
+            left = True
+            raise
         finally:
             if not sys.is_finalizing():  # else its threads are frozen: there is nothing to wait for
-                self._end(interrupted)
+                self._end(interrupted, left)
 
-    def _end(self, interrupted: bool) -> None:
+    def _end(self, interrupted: bool, left: bool) -> None:
         self.ending = self.inside = True
         try:
             self._wind_down("interrupted" if interrupted else "ended")
@@ -2067,8 +2081,8 @@ class _Batch:
             self._end_threads()
         finally:
             _INTERRUPTS.release(self)
-            if interrupted and self.signum:
-                _INTERRUPTS.raise_again(self.signum)
+            if self.signum:
+                (_INTERRUPTS.send_again if left else _INTERRUPTS.raise_again)(self.signum)
 
     def _results(self) -> Iterator[tuple[int, Record]]:
         more = True
@@ -2361,8 +2375,9 @@ class ParallelPipelineCoordinator:
 
         Ctrl-C and SIGTERM are handled from the first `next()` until the iterator ends, is closed or collected. One that
         comes while the consumer's own code runs starts nothing new either, and the batch ends with it at the next
-        `next()`, or when the iterator is closed; a handler that the program has is called at once, so Ctrl-C raises
-        KeyboardInterrupt there as ever. SIGTERM is raised in the consumer's code as a KeyboardInterrupt if it does not
-        come back within `grace` seconds, or at a second one.
+        `next()`; a handler that the program has is called at once, so Ctrl-C raises KeyboardInterrupt there as ever.
+        SIGTERM is raised in the consumer's code as a KeyboardInterrupt if it does not come back within `grace` seconds,
+        or at a second one. To a consumer that leaves the iterator first, the signal comes again as if there had been no
+        batch.
         """
         return _Batch(self, papers, process_func, use_threads).one_by_one()

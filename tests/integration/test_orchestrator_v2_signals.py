@@ -272,6 +272,56 @@ def test_a_consumer_that_does_not_come_back_after_sigterm_is_interrupted(tmp_pat
     assert time.monotonic() - began < 40
 
 
+LEFT = """
+import os, signal, sys, threading, time
+from literature_review.pipeline.orchestrator_v2 import *
+how, when, form = getattr(signal, sys.argv[1]), sys.argv[2], sys.argv[3]
+begun, ending = threading.Event(), threading.Event()
+def work(paper):
+    if paper == 0 and when == "ending":
+        begun.wait(20)
+    if paper == 1 and when == "ending":
+        begun.set()
+        ending.wait(20)
+        os.kill(os.getpid(), how)
+        time.sleep(0.2)
+    return {"status": "success"}
+def results():
+    return ParallelPipelineCoordinator(2, grace=20).iter_papers_parallel(range(3), work)
+def leave():
+    if when == "consumer":
+        os.kill(os.getpid(), how)
+    threading.Timer(0.2, ending.set).start()
+try:
+    if form == "break":
+        for result in results():
+            leave()
+            break
+    else:
+        opened = results()
+        next(opened)
+        leave()
+        opened.close()
+    for _ in range(200):
+        time.sleep(0.05)
+    print("ran on")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("form", ["break", "close"])
+@pytest.mark.parametrize(("how", "when"), [("SIGTERM", "consumer"), ("SIGTERM", "ending"), ("SIGINT", "ending")])
+def test_a_signal_that_no_batch_raised_because_its_consumer_left_comes_to_the_program(
+    tmp_path: Path, how: str, when: str, form: str
+) -> None:
+    process = start(tmp_path, LEFT, how, when, form)
+    output, errors = process.communicate(timeout=60)
+    assert errors == ""
+    expected = ("", -signal.SIGTERM) if how == "SIGTERM" else ("interrupted\n", 0)
+    assert (output, process.returncode) == expected
+
+
 def batch_of(papers: Any) -> Any:
     return ParallelPipelineCoordinator(1).iter_papers_parallel(papers, lambda paper: {"status": "success"})
 
