@@ -6,7 +6,6 @@ file can crash it, hang it or eat its memory.
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby, pairwise
 
 import pypdfium2 as pdfium2
-import pypdfium2.raw as raw
 
 from literature_review.documents import pdf_hidden, pdfium
 from literature_review.documents.identify import find_doi, year_in
@@ -69,8 +67,9 @@ def read_pdf(data: bytes) -> Document:
                 "too_large", f"The PDF has {count} pages, the limit is {MAX_PAGES}: split the file."
             )
         reading = _Reading()
+        document = pdfium.address(pdf.raw)
         for index in range(count):
-            _read_page(pdf, index, reading)
+            _read_page(document, index, reading)
         _refuse_unreadable(reading, count)
         text, pages, hidden, raised = clean_pages(reading.pages)
         refuse_illegible(text)
@@ -98,18 +97,18 @@ def _not_opened(data: bytes, error: str) -> UnreadablePaperError:
     return UnreadablePaperError("damaged", "The PDF is damaged or cut off: fetch the file again.")
 
 
-def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
+def _read_page(document: int, index: int, reading: _Reading) -> None:
     """Adds the page's text to `reading`; a page that cannot be loaded is noted, and is empty."""
-    page = raw.FPDF_LoadPage(pdf.raw, index)
+    page = pdfium.load_page(document, index)
     text_page = None
     try:
         if page:
-            box = _page_box(page)
-            look = pdf_hidden.look_at(_address(page), box)
-            turn = wrong_turn(look.quads, raw.FPDFPage_GetRotation(page))
+            box = pdfium.page_box(page)
+            look = pdf_hidden.look_at(page, box)
+            turn = wrong_turn(look.quads, pdfium.rotation(page))
             if turn is not None:
-                raw.FPDFPage_SetRotation(page, turn)
-            text_page = raw.FPDFText_LoadPage(page)
+                pdfium.turn(page, turn)
+            text_page = pdfium.load_text(page)
         if text_page:
             reading.pages.append(_page_text(page, box, look, text_page, index + 1, reading))
         else:
@@ -117,64 +116,47 @@ def _read_page(pdf: pdfium2.PdfDocument, index: int, reading: _Reading) -> None:
             reading.pages.append("")
     finally:
         if text_page:
-            raw.FPDFText_ClosePage(text_page)
+            pdfium.close_text(text_page)
         if page:
-            raw.FPDF_ClosePage(page)
+            pdfium.close_page(page)
 
 
 def _page_text(
-    page: raw.FPDF_PAGE,
-    box: Box,
-    look: pdf_hidden.PageLook,
-    text_page: raw.FPDF_TEXTPAGE,
-    number: int,
-    reading: _Reading,
+    page: int, box: Box, look: pdf_hidden.PageLook, text_page: int, number: int, reading: _Reading
 ) -> str:
-    count = max(raw.FPDFText_CountChars(text_page), 0)
+    count = max(pdfium.count_characters(text_page), 0)
     reading.characters += count
     if reading.characters > MAX_CHARACTERS:
         raise UnreadablePaperError(
             "too_large", f"The PDF has more than {MAX_CHARACTERS} characters of text: split the file."
         )
-    address = _address(text_page)
     text, places, unusual = _characters(text_page, count)
     if look.hidden:
-        return _marked(text, places, count, address, look, number, reading)
-    if count < _FEW_CHARACTERS and pdf_hidden.picture_share(_address(page), box) >= _SCANNED_SHARE:
+        return _marked(text, places, count, text_page, look, number, reading)
+    if count < _FEW_CHARACTERS and pdf_hidden.picture_share(page, box) >= _SCANNED_SHARE:
         reading.scanned.append(number)
-    return in_reading_order(address, places, text, look.middle, unusual)
+    return in_reading_order(text_page, places, text, look.middle, unusual)
 
 
-def _characters(text_page: raw.FPDF_TEXTPAGE, count: int) -> tuple[str, Sequence[int], bool]:
+def _characters(text_page: int, count: int) -> tuple[str, Sequence[int], bool]:
     """The page's text, PDFium's index of each of its characters, and whether some may be of a right-to-left script.
 
     PDFium's text leaves out what lies beyond the first plane of Unicode, such as the letters of formulas: where it is
     short of characters, they are asked for one by one."""
-    units = _units(text_page, count)
+    units = pdfium.text_units(text_page, count)
     unusual = units[1::2].translate(None, _ORDINARY_BYTES)
     text = units.decode("utf-16-le", "surrogatepass")
     if len(text) == count and b"\xfd" not in unusual:
         return text, range(count), bool(unusual)
-    address = _address(text_page)
-    codes = pdfium.char_codes(address, count)
+    codes = pdfium.char_codes(text_page, count)
     left_out = [at for at, code in enumerate(codes) if code > 0xFFFF]
     if len(text) + len(left_out) == count and b"\xfd" not in unusual:
         starts = [at - before for before, at in enumerate(left_out)]
         parts = (text[start:end] for start, end in pairwise([0, *starts, len(text)]))
         letters = chain((letter_of(codes[at]) for at in left_out), ("",))
         return "".join(chain.from_iterable(zip(parts, letters, strict=True))), range(count), bool(unusual)
-    kept = [at for at, code in enumerate(codes) if code and code not in MARKS and pdfium.text_index(address, at) >= 0]
+    kept = [at for at, code in enumerate(codes) if code and code not in MARKS and pdfium.text_index(text_page, at) >= 0]
     return "".join(letter_of(codes[at]) for at in kept), kept, bool(unusual)
-
-
-def _units(text_page: raw.FPDF_TEXTPAGE, count: int) -> bytes:
-    """The page's text as UTF-16, little endian."""
-    if not count:
-        return b""
-    buffer = ctypes.create_string_buffer(4 * count + 2)
-    address = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
-    written = raw.FPDFText_GetText(text_page, 0, count, address)
-    return ctypes.string_at(buffer, 2 * max(written - 1, 0))
 
 
 def _marked(
@@ -205,17 +187,6 @@ def _runs(reasons: list[str]) -> Iterator[tuple[int, int, str, str]]:
         if reason:
             yield at, at + length, HIDDEN_START[reason], HIDDEN_END
         at += length
-
-
-def _page_box(page: raw.FPDF_PAGE) -> Box:
-    box = raw.FS_RECTF()
-    if not raw.FPDF_GetPageBoundingBox(page, ctypes.byref(box)):
-        return (-1e9, -1e9, 1e9, 1e9)
-    return box.left, box.bottom, box.right, box.top
-
-
-def _address(handle: object) -> int:
-    return ctypes.cast(handle, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
 
 
 def _refuse_unreadable(reading: _Reading, count: int) -> None:

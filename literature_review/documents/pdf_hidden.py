@@ -15,6 +15,7 @@ and the page is named as an OCR layer.
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +31,11 @@ _USUAL_PAGE = 600.0  # points; smaller pages are shown larger
 _MOST_HEIGHT = 1.3  # of a line's letters, in parts of the font's size
 _WHITE = 245  # a channel from here on reads as white
 _TRANSPARENT = 12  # of 255
+_DARK, _VISIBLE = bytes(range(_WHITE)), bytes(range(_TRANSPARENT + 1, 256))
+_LOW_BYTE = 0 if sys.byteorder == "little" else 3  # of an unsigned number of four
 _INVISIBLE_MODE = 3
 _STROKE_ONLY = (1, 5)
-_ORDINARY_MODES = {-1, 0, 2}
+_ORDINARY_MODES = frozenset((0, 2))
 _OCR_SHARE = 0.8
 _MAX_DEPTH = 8  # of forms within forms
 _MOST_LOOKS = 1_000_000  # at what lies beneath a page's white texts; those left are taken to stand on white
@@ -54,18 +57,20 @@ class PageLook:
 
 @dataclass
 class _Group:
-    """The text objects of a page or a form, the same as PDFium's arguments, all render modes seen in it, the forms
-    that it lies in, the outermost first, and how it is put on the page; once looked at, the corners of its texts and
-    the middle of these."""
+    """The text objects of a page or a form, the same as PDFium's arguments, their render modes, the forms that they lie
+    in, the outermost first, and how these are put on the page; once looked at, the corners of the texts and the middle
+    of these, which of them could be hidden, and which of those for their letters are low."""
 
     texts: list[int]
     arguments: list[Any]
-    modes: set[int]
+    modes: list[int]
     forms: tuple[int, ...]
     matrix: Matrix
     scale: float
     middle: float = 0.0
     quads: Sequence[float] = ()
+    suspects: Sequence[int] = ()
+    low: Container[int] = ()
 
 
 class _Painted(NamedTuple):
@@ -84,12 +89,12 @@ def look_at(page: int, page_box: Box) -> PageLook:
     suspects = [group for group in groups if _is_suspect(group, page_box)]
     middle = groups[0].middle if groups else 0.0
     quads = groups[0].quads if groups and not groups[0].forms else ()
+    if not suspects:
+        return PageLook({}, {}, 0.0, middle, quads)
     reasons: dict[int, str] = {}
     boxes: dict[int, Box] = {}
-    if suspects:
-        beneath = _Beneath(page, groups)
-        for text, box, reason in _hidden(suspects, page_box, beneath):
-            reasons[text], boxes[text] = reason, box
+    for text, box, reason in _hidden(suspects, page_box, _Beneath(page, groups)):
+        reasons[text], boxes[text] = reason, box
     return PageLook(reasons, boxes, picture_share(page, page_box) if reasons else 0.0, middle, quads)
 
 
@@ -112,20 +117,17 @@ def _groups(page: int) -> list[_Group]:
         modes = pdfium.render_modes(arguments)
         if max(modes, default=-1) >= 0:
             groups += _with_texts(objects, arguments, modes, holders, counts)
-        if -1 not in modes:
+        if min(modes, default=0) >= 0:
             break
-        is_other = list(map((-1).__eq__, modes))
+        is_other = [mode < 0 for mode in modes]
         held = pdfium.form_counts(list(compress(arguments, is_other)))
         if max(held) <= 0:
             break
         owners = compress(chain.from_iterable(map(repeat, holders, counts)), is_other)
-        others = zip(owners, compress(objects, is_other), held, strict=True)
-        holders, counts = [], []
-        for owner, one, count in others:
-            if count > 0:
-                holders.append((*owner, one))
-                counts.append(count)
-        objects = pdfium.forms_contents([forms[-1] for forms in holders], counts)
+        inside = [one for one in zip(owners, compress(objects, is_other), held, strict=True) if one[2] > 0]
+        holders = [(*owner, form) for owner, form, _ in inside]
+        counts = [count for _, _, count in inside]
+        objects = pdfium.forms_contents([form for _, form, _ in inside], counts)
     return groups
 
 
@@ -136,14 +138,14 @@ def _with_texts(
     for forms, count in zip(holders, counts, strict=True):
         part = slice(start, start + count)
         own = modes[part]
-        if max(own, default=-1) >= 0:
-            texts, passed = objects[part], arguments[part]
-            found = set(own)
-            if -1 in found:
-                is_text = list(map((-1).__ne__, own))
-                texts, passed = list(compress(texts, is_text)), list(compress(passed, is_text))
-            yield _Group(texts, passed, found, forms, *_placement(forms))
         start += count
+        if max(own, default=-1) < 0:
+            continue
+        texts, passed = objects[part], arguments[part]
+        if min(own) < 0:
+            is_text = [mode >= 0 for mode in own]
+            texts, passed, own = (list(compress(each, is_text)) for each in (texts, passed, own))
+        yield _Group(texts, passed, own, forms, *_placement(forms))
 
 
 def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
@@ -156,43 +158,50 @@ def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
 
 
 def _is_suspect(group: _Group, page_box: Box) -> bool:
-    """A quick look over many text objects at once: could any be hidden?"""
+    """A quick look over many text objects at once: could any be hidden? Then `suspects` are those, and what is blank in
+    their colours: that is hidden with what stands around it."""
     group.quads = quad = pdfium.quads(group.arguments)
-    if not group.modes <= _ORDINARY_MODES:
-        return True
     lefts, bottoms, rights, tops = quad[0::8], quad[1::8], quad[4::8], quad[5::8]
     upright = quad[6::8].tobytes() == lefts.tobytes()
     xs, ys = (lefts, bottoms) if upright else (lefts + rights, bottoms + tops)
     extent = min(xs), min(ys), max(rights if upright else xs), max(tops if upright else ys)
     group.middle = (extent[0] + extent[2]) / 2
-    if not _is_within(_moved(extent, group.matrix), page_box):
-        return True
-    if _may_not_show(pdfium.fill_channels(group.arguments)):
-        inked = list(compress(group.arguments, map(sub, rights, lefts)))  # a blank has no width
-        if _may_not_show(pdfium.fill_channels(inked)):
-            return True
     limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
-    return any(_size(one) < limit for one in _low(group.texts, quad, upright, limit))
+    group.low = {at for at in _low(quad, upright, limit) if _size(group.texts[at]) < limit}
+    found = set(group.low)
+    if not _ORDINARY_MODES.issuperset(group.modes):
+        found.update(at for at, mode in enumerate(group.modes) if mode not in _ORDINARY_MODES)
+    if not _is_within(_moved(extent, group.matrix), page_box):
+        boxes = _boxes(group.texts, group.matrix)
+        found.update(at for at, box in enumerate(boxes) if _is_outside(box, page_box))
+    unseen = _unseen(pdfium.fill_channels(group.arguments))
+    if found or any(rights[at] != lefts[at] for at in unseen):  # a blank has no width
+        found.update(unseen)
+    group.suspects = sorted(found)
+    return bool(found)
 
 
-def _may_not_show(channels: array[int]) -> bool:
-    """True where any of these colours is white or all but transparent."""
-    if min(channels[3::4], default=255) <= _TRANSPARENT:
-        return True
-    if any(max(channels[at::4], default=0) < _WHITE for at in range(3)):
-        return False
+def _unseen(channels: array[int]) -> Sequence[int]:
+    """Which of these colours are white or all but transparent."""
+    low = channels.tobytes()[_LOW_BYTE::4]  # of each channel: none is above 255, and what is low has a low byte
+    if not low[3::4].translate(None, _VISIBLE) and not all(low[at::4].translate(None, _DARK) for at in range(3)):
+        return ()
     each = iter(channels)
-    return any(min(colour[:3]) >= _WHITE for colour in set(zip(each, each, each, each, strict=True)))
+    return [
+        at
+        for at, colour in enumerate(zip(each, each, each, each, strict=True))
+        if colour[3] <= _TRANSPARENT or min(colour[:3]) >= _WHITE
+    ]
 
 
-def _low(texts: list[int], quad: array[float], upright: bool, limit: float) -> list[int]:
-    """The texts whose letters are lower than `limit`; blanks have no height."""
+def _low(quad: array[float], upright: bool, limit: float) -> Sequence[int]:
+    """Which texts have letters lower than `limit`, upside down or not; blanks have no height."""
     heights = list(map(sub, quad[7::8], quad[1::8]))
     if not upright:
         heights = list(map(math.hypot, heights, map(sub, quad[6::8], quad[0::8])))
     if min(filter(None, heights), default=limit) >= limit:
-        return []
-    return [one for one, height in zip(texts, heights, strict=True) if 0 < height < limit]
+        return ()
+    return [at for at, height in enumerate(heights) if height and -limit < height < limit]
 
 
 def _flatten(
@@ -222,17 +231,20 @@ def _boxes(objects: Sequence[int], matrix: Matrix) -> Iterator[Box]:
 
 
 def _hidden(groups: Iterable[_Group], page_box: Box, beneath: _Beneath) -> Iterator[tuple[int, Box, str]]:
-    """Address, box in page space and reason of each of their texts that nobody sees."""
+    """Address, box in page space and reason of each of their suspects that nobody sees."""
     page_size = max(page_box[2] - page_box[0], page_box[3] - page_box[1])
     tiny = TINY_POINTS * min(1.0, page_size / _USUAL_PAGE)
     for group in groups:
-        for text, box in zip(group.texts, _boxes(group.texts, group.matrix), strict=True):
-            reason = _reason(_Painted(text, pdfium.TEXT, box, group.scale), page_box, tiny, beneath)
+        texts = [group.texts[at] for at in group.suspects]
+        for at, text, box in zip(group.suspects, texts, _boxes(texts, group.matrix), strict=True):
+            painted = _Painted(text, pdfium.TEXT, box, group.scale)
+            reason = _reason(painted, page_box, tiny if at in group.low else 0.0, beneath)
             if reason:
                 yield text, box, reason
 
 
 def _reason(text: _Painted, page_box: Box, tiny: float, beneath: _Beneath) -> str:
+    """Why nobody sees this text; `tiny`: what is below so many points is too small."""
     mode = pdfium.render_mode(text.address)
     painter = pdfium.stroke_colour if mode in _STROKE_ONLY else pdfium.fill_colour
     colour = painter(text.address)
@@ -240,7 +252,7 @@ def _reason(text: _Painted, page_box: Box, tiny: float, beneath: _Beneath) -> st
         return "invisible"
     if _is_outside(text.box, page_box):
         return "off_page"
-    if 0 < text.box[3] - text.box[1] < _MOST_HEIGHT * tiny and _size(text.address) * text.scale < tiny:
+    if tiny and _size(text.address) * text.scale < tiny:
         return "tiny"
     return "white" if min(colour[:3]) >= _WHITE and beneath.is_white(text) else ""
 
@@ -361,32 +373,35 @@ def hidden_characters(text_page: int, count: int, look: PageLook) -> list[str]:
     """Per character of the page the reason why it is hidden, or an empty text.
 
     Blanks and line ends that PDFium made up between two characters hidden alike are hidden with them."""
-    reasons = [""] * count
-    made_up: list[int] = []
-    before = ""
-    for at, (reason, is_made_up) in enumerate(_char_reasons(text_page, count, look)):
-        if is_made_up:
-            made_up.append(at)
-            continue
-        if reason and reason == before:
-            for between in made_up:
-                reasons[between] = reason
-        reasons[at] = before = reason
-        made_up.clear()
+    reasons, made_up = _char_reasons(text_page, count, look)
+    at = 0
+    while at < len(made_up):
+        start = made_up[at]
+        end = start + 1
+        at += 1
+        while at < len(made_up) and made_up[at] == end:
+            end, at = end + 1, at + 1
+        if start and end < count and reasons[start - 1] and reasons[start - 1] == reasons[end]:
+            reasons[start:end] = [reasons[end]] * (end - start)
     return reasons
 
 
-def _char_reasons(text_page: int, count: int, look: PageLook) -> Iterator[tuple[str, bool]]:
-    """Per character: the reason, and whether PDFium made the character up."""
-    if pdfium.char_object is not None:
-        for owner in map(pdfium.char_object, repeat(text_page, count), range(count)):
-            yield look.hidden.get(owner or 0, ""), owner is None
-        return
+def _char_reasons(text_page: int, count: int, look: PageLook) -> tuple[list[str], list[int]]:
+    """Per character the reason, and which characters PDFium made up."""
+    owners = pdfium.char_objects(text_page, count)
+    if owners is not None:
+        made_up = [at for at, owner in enumerate(owners) if owner is None]
+        return [look.hidden.get(owner or 0, "") for owner in owners], made_up
     places = [(look.boxes[address], reason) for address, reason in look.hidden.items()]
-    for box in pdfium.char_boxes(text_page, range(count)):
-        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        holding = (why for (x0, y0, x1, y1), why in places if x0 <= x <= x1 and y0 <= y <= y1)
-        yield next(holding, ""), box[0] == box[2]
+    boxes = pdfium.char_boxes(text_page, range(count))
+    return [_reason_at(box, places) for box in boxes], [at for at, box in enumerate(boxes) if box[0] == box[2]]
+
+
+def _reason_at(box: Box, places: Iterable[tuple[Box, str]]) -> str:
+    if box[0] == box[2]:
+        return ""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return next((why for (left, foot, right, top), why in places if left <= x <= right and foot <= y <= top), "")
 
 
 def is_ocr_layer(reasons: list[str], visible: int, look: PageLook) -> bool:

@@ -1,7 +1,8 @@
-"""The few functions of PDFium that are called once per object of a page, bound for speed.
+"""The few functions of PDFium that are called once per page or per object of one, bound for speed.
 
 pypdfium2's own bindings build Python objects and give the interpreter lock up at each call; a page has hundreds
-of objects. These take and return plain addresses and keep the lock: none of them does more than read a field.
+of objects. These take and return plain addresses and keep the lock, but for the two that parse a page: none of the
+others does more than read a field, or the page's characters once.
 Only a worker process imports this module, and only one thread of it calls them: a few buffers are shared.
 """
 
@@ -11,7 +12,7 @@ import ctypes
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from ctypes import PYFUNCTYPE, c_double, c_float, c_int, c_uint, c_void_p
+from ctypes import CFUNCTYPE, PYFUNCTYPE, c_double, c_float, c_int, c_uint, c_void_p
 from itertools import chain, repeat
 from math import hypot
 from operator import mul
@@ -38,6 +39,11 @@ def _bound(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
     return PYFUNCTYPE(result, *arguments)(_address_of(name))
 
 
+def _released(name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """The function, called without the interpreter lock: for what may take long."""
+    return CFUNCTYPE(result, *arguments)(_address_of(name))
+
+
 def _unchecked(name: str, result: Any) -> Callable[..., Any]:
     """The function without types for its arguments: twice as fast, for calls that are made for each object. A pointer
     has to be what `_argument` makes of an address; a bare number is passed as a C int."""
@@ -48,6 +54,15 @@ def _unchecked(name: str, result: Any) -> Callable[..., Any]:
 
 _argument: Callable[[int], Any] = c_void_p.from_param
 _V = c_void_p
+load_page = _released("FPDF_LoadPage", _V, _V, c_int)  # of a document; None for one that cannot be loaded
+close_page = _bound("FPDF_ClosePage", None, _V)
+load_text = _released("FPDFText_LoadPage", _V, _V)  # of a page; None where that fails
+close_text = _bound("FPDFText_ClosePage", None, _V)
+rotation = _bound("FPDFPage_GetRotation", c_int, _V)  # of a page, in quarter turns
+turn = _bound("FPDFPage_SetRotation", None, _V, c_int)
+count_characters = _bound("FPDFText_CountChars", c_int, _V)  # of a page's text; -1 where that fails
+_bounding_box = _bound("FPDF_GetPageBoundingBox", c_int, _V, _V)
+_get_text = _bound("FPDFText_GetText", c_int, _V, c_int, c_int, _V)
 _count = _bound("FPDFPage_CountObjects", c_int, _V)
 _get = _unchecked("FPDFPage_GetObject", _V)
 _form_count = _unchecked("FPDFFormObj_CountObjects", c_int)
@@ -64,8 +79,8 @@ _matrix = _bound("FPDFPageObj_GetMatrix", c_int, _V, _V)
 _font_size = _bound("FPDFTextObj_GetFontSize", c_int, _V, _V)
 _stroke_width = _bound("FPDFPageObj_GetStrokeWidth", c_int, _V, _V)
 _draw_mode = _bound("FPDFPath_GetDrawMode", c_int, _V, _V, _V)
-# None for a character that PDFium made up; releases before pypdfium2 5 do not have the function.
-char_object = _bound("FPDFText_GetTextObject", _V, _V, c_int) if hasattr(raw, "FPDFText_GetTextObject") else None
+# Releases before pypdfium2 5 do not have the function.
+_char_object = _unchecked("FPDFText_GetTextObject", _V) if hasattr(raw, "FPDFText_GetTextObject") else None
 text_index = _bound("FPDFText_GetTextIndexFromCharIndex", c_int, _V, c_int)
 _char_code = _unchecked("FPDFText_GetUnicode", c_uint)
 _char_box = _unchecked("FPDFText_GetCharBox", c_int)
@@ -76,6 +91,11 @@ _char_font_size = _unchecked("FPDFText_GetFontSize", c_double)
 char_at = _bound(
     "FPDFText_GetCharIndexAtPos", c_int, _V, c_double, c_double, c_double, c_double
 )
+
+
+def address(handle: Any) -> int:
+    """Where what one of pypdfium2's handles stands for lies."""
+    return ctypes.cast(handle, _V).value or 0
 
 
 def page_objects(page: int) -> list[int]:
@@ -172,6 +192,26 @@ def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[
 
 _six = (c_float * 6)()
 _six_at = ctypes.addressof(_six)
+_units = ctypes.create_string_buffer(1 << 18)
+
+
+def page_box(page: int) -> Box:
+    """What is shown of the page; everything where that is not said."""
+    if not _bounding_box(page, _six_at):
+        return -1e9, -1e9, 1e9, 1e9
+    left, top, right, bottom = _six[:4]
+    return left, bottom, right, top
+
+
+def text_units(text_page: int, count: int) -> bytes:
+    """The page's text in UTF-16, little endian. `count`: how many characters it has."""
+    if not count:
+        return b""
+    size = 4 * count + 2
+    buffer = _units if size <= len(_units) else ctypes.create_string_buffer(size)
+    written = _get_text(text_page, 0, count, ctypes.addressof(buffer))
+    return ctypes.string_at(buffer, 2 * max(written - 1, 0))
+
 _one = c_float(0.0)
 _one_at = ctypes.addressof(_one)
 
@@ -228,6 +268,14 @@ def char_placements(text_page: int, characters: Sequence[int]) -> list[Placement
         sizes = map(mul, fonts, map(hypot, own[2::6], own[3::6]))
         found += zip(places[0::2], places[1::2], sizes, own[0::6], own[1::6], strict=True)
     return found
+
+
+def char_objects(text_page: int, count: int) -> list[int | None] | None:
+    """The text object of each of the page's characters, None for one that PDFium made up; None where this release of
+    PDFium does not tell."""
+    if _char_object is None:
+        return None
+    return list(map(_char_object, repeat(_argument(text_page), count), range(count)))
 
 
 def char_codes(text_page: int, count: int) -> list[int]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from literature_review.ports import Deadline
 
 DEFAULT_TIMEOUT_SECONDS = 120.0
-PDF_READER_VERSION = "6"
+PDF_READER_VERSION = "7"
 _NO_READER = "PDFs need the package pypdfium2, which is not installed: pip install pypdfium2"
 
 
