@@ -51,12 +51,13 @@ class PaperBatch:
             raise self._state.fatal
         return self._ends(segment, candidates)
 
-    def take_what_stands(self, papers: Iterable[PaperFile]) -> None:
-        """Learn of results that earlier runs left, without running anything; a new checkpoint gets their marks."""
+    def take_what_stands(self, papers: Iterable[PaperFile], count: int) -> None:
+        """Learn of the results of the first `count` stages that earlier runs left, without running anything; a new
+        checkpoint gets the marks of papers that have all stages behind them."""
         stand: list[PaperFile] = []
         for paper in papers:
             self._state.signals.check()
-            self._work.plan(paper, len(self._stages) - 1)
+            self._work.plan(paper, count - 1)
             outcome = self._outcome(paper)
             if not outcome.kind and len(outcome.done) == len(self._stages):
                 stand.append(paper)

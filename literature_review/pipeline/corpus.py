@@ -28,9 +28,8 @@ ALL_PAPERS = ""  # the store keeps the results of these stages under this name; 
 class CorpusStages:
     """Runs corpus stages. Their results are kept, so that a later run can begin behind them. One thread."""
 
-    def __init__(self, state: RunState, work: PaperWork, found: PapersFound, per_paper: Sequence[LoadedStage]) -> None:
+    def __init__(self, state: RunState, work: PaperWork, found: PapersFound) -> None:
         self._state, self._work, self._found = state, work, found
-        self._per_paper = tuple(stage.name for stage in per_paper)
         self._runner = StageRunner(state)
         self.results: dict[str, StageResult] = {}
 
@@ -44,7 +43,7 @@ class CorpusStages:
     def run(self, stage: LoadedStage, facts: Mapping[str, Any]) -> dict[str, StageEnd]:
         """Run one; returns {its name: how it ended} where it had nothing to do. Raises what it raised."""
         parts = self._state.parts
-        reviews = self.reviews()
+        reviews = self._reviews(parts.stages[: parts.stages.index(stage)])
         with self._naming(stage):
             result = self._runner.run(
                 stage,
@@ -78,7 +77,12 @@ class CorpusStages:
 
     def reviews(self) -> tuple[PaperReview, ...]:
         """Every paper as it stands now, sorted by id."""
-        return gather(self._found.papers, self._found.problems, self._work, self._per_paper)
+        return self._reviews(self._state.parts.stages)
+
+    def _reviews(self, stages: Sequence[LoadedStage]) -> tuple[PaperReview, ...]:
+        """Every paper as it stands for who runs behind `stages`: what comes later holds no paper back."""
+        behind = tuple(stage.name for stage in stages if stage.spec.per_paper)
+        return gather(self._found.papers, self._found.problems, self._work, behind)
 
     def problems(self) -> Mapping[str, str]:
         """Files that could not even be taken: paper id -> why."""

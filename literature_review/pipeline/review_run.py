@@ -48,7 +48,7 @@ class ReviewRun:
         per_paper = tuple(stage for stage in parts.stages if stage.spec.per_paper)
         self._work = PaperWork(self._state, per_paper, redo_of(options, parts.stages), self._found.references)
         self._batch = PaperBatch(self._state, self._work, per_paper)
-        self._corpus = CorpusStages(self._state, self._work, self._found, per_paper)
+        self._corpus = CorpusStages(self._state, self._work, self._found)
         names = [stage.name for stage in parts.stages]
         self._record = StageRecord(checkpoint, names, checkpoint.data.get("stages"))
 
@@ -145,8 +145,9 @@ class ReviewRun:
             chosen = stages[names.index(options.resume_from) :]
         else:
             return stages
-        if not any(stage.spec.per_paper for stage in chosen):
-            self._batch.take_what_stands(self._unique())
+        if not chosen[0].spec.per_paper:  # it sees what the stages before it left of all papers
+            before = stages[: names.index(chosen[0].name)]
+            self._batch.take_what_stands(self._unique(), sum(stage.spec.per_paper for stage in before))
         self._corpus.take_what_stands([stage for stage in stages if stage not in chosen])
         return chosen
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from literature_review.models import RunResult
+from literature_review.pipeline.parts import RunOptions
 from literature_review.pipeline.run import PipelineOrchestrator
 from literature_review.pipeline.runlog import RunLog
 from tests.review_samples import config_of, make_review, report_of
@@ -170,3 +172,31 @@ def test_a_record_in_place_of_a_standard_stages_must_be_one(record: str, review:
     assert result.exit_code == 1
     assert "a record that cannot be read as that of journal_reviewer" in log
     assert "unexpected" not in log
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+@pytest.mark.parametrize("after", ["sync", "orchestrator"])
+def test_a_stage_per_paper_behind_one_over_all_takes_no_paper_out_of_the_report(
+    after: str, parallel: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs later than the report is no reason for a paper to be not assessed in it: nor does it in the database,
+    nor where a later run begins behind the stages that found the claims."""
+    make_review(tmp_path, papers=2)
+    module = f"late_{tmp_path.name.replace('-', '_')}"
+    code = "from literature_review.models import StageResult\ndef run(context):\n    return StageResult()\n"
+    (tmp_path / f"{module}.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stages = [{"name": "late", "module": module, "per_paper": True, "after": after}]
+    config = config_of(tmp_path, stages=stages, v2_features={
+        "checkpoint_file": str(tmp_path / "checkpoint.json"), "enable_parallel": parallel,
+    })  # fmt: skip
+    for options in (RunOptions(), RunOptions(), RunOptions(resume_from="sync"), RunOptions(only="orchestrator")):
+        stream = io.StringIO()
+        result = PipelineOrchestrator(config, options, RunLog(stream)).run()
+        assert result.exit_code == 0
+        assert "2 reviewed" in stream.getvalue()
+        assert {paper["state"] for paper in report_of(tmp_path)["papers"]} == {"reviewed"}
+        assert cell(tmp_path, "S1")["status"] == "covered"
+        with sqlite3.connect(tmp_path / "out" / "review.db") as database:
+            assert database.execute("SELECT DISTINCT state FROM papers").fetchall() == [("reviewed",)]
+        database.close()
