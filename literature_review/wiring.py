@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
+from errno import ENAMETOOLONG
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from literature_review.config import Config
@@ -169,30 +170,32 @@ def _check_backend(config: Config) -> None:
 
 
 def _check_output(config: Config) -> None:
-    """The output folder, and the checkpoint's, can be written; a real run makes the output folder here."""
-    folder = os.path.abspath(config.output_dir)
-    if not config.dry_run:
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            raise UsageError(
-                f"output_dir: {config.output_dir!r} cannot be made ({error.strerror}); name another"
-            ) from error
+    """The output folder, and the checkpoint's, can be written; a real run makes them here."""
+    _check_checkpoint(config.checkpoint_file)
     for key, path in (
-        ("output_dir", folder),
+        ("output_dir", os.path.abspath(config.output_dir)),
         ("checkpoint_file", os.path.dirname(os.path.abspath(config.checkpoint_file))),
     ):
+        if not config.dry_run:
+            try:
+                os.makedirs(path, exist_ok=True)
+            except OSError as error:
+                raise UsageError(f"{key}: {path!r} cannot be made ({error.strerror}); name another") from error
         while not os.path.lexists(path):
             path = os.path.dirname(path)
         if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK) or _is_read_only(path):
             raise UsageError(f"{key}: {path!r} cannot be written to; name a folder of your own")
-    _check_checkpoint(config.checkpoint_file)
 
 
 def _check_checkpoint(path: str) -> None:
     """It is a file that can be read, or will be one. A pipe would be waited for without end."""
     if os.path.isdir(path) or not os.path.basename(path):
         raise UsageError(f"checkpoint_file: {path!r} is a folder; name a file")
+    try:
+        os.lstat(f"{path}.journal-1000")  # the longest name of what a run keeps beside it
+    except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise UsageError(f"checkpoint_file: {path!r} is too long a name; give a shorter one") from error
     if not os.path.exists(path):
         return
     if not os.path.isfile(path):

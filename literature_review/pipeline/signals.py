@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the first asks the run to stop in good order, the second ends it at once.
+"""Ctrl-C and SIGTERM: the first asks the run to stop in good order, the second ends it at once. A terminal that is
+closed (SIGHUP) is as SIGTERM, unless the program was started to outlive it (nohup).
 
 A handler only sets a flag, since it may interrupt a thread that holds any lock; that the run is stopping is said by a
 thread of its own, which the system's signal wakes through a pipe. Signals can be handled in the main thread alone;
@@ -15,10 +16,11 @@ from types import FrameType
 from typing import Any
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed; not on Windows
 
 
 class StopSignals:
-    """Within `with`, SIGINT and SIGTERM raise KeyboardInterrupt in the main thread. From `begin` on the first of them
+    """Within `with`, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread. From `begin` on the first of them
     only sets `asked`: what is under way may end."""
 
     def __init__(self) -> None:
@@ -31,6 +33,8 @@ class StopSignals:
         if threading.current_thread() is threading.main_thread():
             for number in _NUMBERS:
                 self._before[number] = signal.signal(number, self._handle)
+            if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:  # with nohup the run goes on
+                self._before[_HANGUP] = signal.signal(_HANGUP, _terminate)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -69,6 +73,11 @@ class StopSignals:
         if self.asked or not self._begun:
             raise KeyboardInterrupt
         self.asked = True
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Whoever handles SIGTERM now, which the coordinator does while it runs papers, handles this as well."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _listen(heard: int, tell: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: exit code 130, no traceback, and a word at once on what is waited for."""
+"""Ctrl-C, SIGTERM and a closed terminal at any moment: exit code 130, no traceback, and a word at once on what is waited for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(os.name == "nt", reason="signals to a process are POSIX's"),
 ]
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, HANGUP])
 WAITS = """
 import pathlib, time
 pathlib.Path({reached!r}).touch()
@@ -152,3 +153,19 @@ def test_at_the_very_end_a_signal_changes_no_exit_code(number: int, tmp_path: Pa
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "Pipeline Complete" in said
+
+
+def test_a_terminal_that_is_closed_ends_no_run_that_was_started_to_outlive_it(tmp_path: Path) -> None:
+    """As with nohup: the signal is not heard when the program begins, and stays unheard."""
+    make_review(tmp_path, papers=1, stages=[{"name": "own", "module": "short_stage", "after": "judge"}])
+    reached = write(tmp_path / "short_stage.py", STAGE.replace("sleep(60)", "sleep(0.5)"))
+    former = signal.signal(HANGUP, signal.SIG_IGN)
+    try:
+        process = start(tmp_path)
+    finally:
+        signal.signal(HANGUP, former)
+    wait_for(reached)
+    process.send_signal(HANGUP)
+    said, _ = process.communicate(timeout=60)
+    assert "Stopping" not in said
+    assert checkpoint_of(tmp_path)["status"] == "completed"

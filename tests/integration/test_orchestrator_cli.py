@@ -258,6 +258,8 @@ BAD: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     ("force and resume", "", ("--force", "--resume"), ("--force",)),
     ("no workers", "", ("--max-workers", "0"), ("--max-workers",)),
     ("output below a file", "", ("--output-dir", "protocol.json/out"), ("output_dir",)),
+    ("checkpoint in a folder that cannot be", "", ("--checkpoint-file", "a" * 300 + "/c.json"), ("checkpoint_file",)),
+    ("a checkpoint of too long a name", "", ("--checkpoint-file", "a" * 250 + ".json"), ("checkpoint_file", "long")),
     ("log file below a file", "", ("--log-file", "protocol.json/x.log"), ("protocol.json/x.log",)),
 ]
 
@@ -277,6 +279,7 @@ def test_wrong_usage_is_one_clear_line_and_exit_code_2(
     for word in said:
         assert word in output
     assert tree(tmp_path) == before
+    assert command(*arguments, "--dry-run", cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize(
