@@ -20,8 +20,8 @@ _HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed; not on Win
 
 
 class StopSignals:
-    """Within `with`, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread. From `begin` on the first of them
-    only sets `asked`: what is under way may end."""
+    """Within `with`, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread. From `begin` on the first
+    of them only sets `asked`: what is under way may end."""
 
     def __init__(self) -> None:
         self.asked = False

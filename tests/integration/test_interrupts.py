@@ -1,4 +1,5 @@
-"""Ctrl-C, SIGTERM and a closed terminal at any moment: exit code 130, no traceback, and a word at once on what is waited for."""
+"""Ctrl-C, SIGTERM and a closed terminal at any moment: exit code 130, no traceback, and a word at once on what is
+waited for."""
 
 from __future__ import annotations
 
