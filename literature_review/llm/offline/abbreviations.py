@@ -7,10 +7,13 @@ and Hearst, "A simple algorithm for identifying abbreviation definitions in biom
 from __future__ import annotations
 
 import re
+from heapq import merge
 
 from .tokens import content, stems
 
-_BRACKET = re.compile(r"[(\[]\s?([A-Za-z][A-Za-z0-9/\u2010-\u2015-]{1,9}?)s?\s?[)\],;]")
+_BRACKETS = tuple(
+    re.compile(rf"{opening}\s?([A-Za-z][A-Za-z0-9/\u2010-\u2015-]{{1,9}}?)s?\s?[)\],;]") for opening in (r"\(", r"\[")
+)
 _ENDS = re.compile(r"[.;:!?()]\s|\d{2}|^\W*\w+\W*$")
 _MOST = 400
 
@@ -32,7 +35,7 @@ def _long_form(short: str, before: str) -> str | None:
 def abbreviations(text: str) -> dict[str, frozenset[str]]:
     """Stem of each short form of `text` -> content stems of what it stands for; the first definition counts."""
     found: dict[str, frozenset[str]] = {}
-    for match in _BRACKET.finditer(text):
+    for match in merge(*[bracket.finditer(text) for bracket in _BRACKETS], key=re.Match.start):
         short = match.group(1)
         if len(found) >= _MOST:
             break

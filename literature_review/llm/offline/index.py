@@ -61,6 +61,7 @@ class EvidenceIndex:
     def __init__(self, text: str, *, excluded: Iterable[Span] = ()) -> None:
         self._places, self.reporting = places_of(text, tuple(excluded))
         self._short_forms = abbreviations(text)
+        self._priors: dict[_Prior, list[float]] = {}
 
     @property
     def exact(self) -> bool:
@@ -76,12 +77,13 @@ class EvidenceIndex:
         """The `k` best passages for `question`, best first; fewer where fewer speak to it, none where no word does."""
         query = self._query(question, keywords)
         match, prior = blended(query.focused, self.reporting)
-        scored = [
-            (-sum(map(mul, match, features)) - prior.of(place), place.start, place.end)
-            for place, features in query.matches()
-        ]
+        weighed = self._priors.get(prior)
+        if weighed is None:
+            weighed = self._priors[prior] = list(map(prior.of, self._places))
+        scored = [(-sum(map(mul, match, features)) - weighed[at], at) for at, features in query.matches()]
         scored.sort()
-        return [EvidenceSpan(start, end, _squashed(-score)) for score, start, end in scored[: max(0, k)]]
+        best = [(self._places[at], _squashed(-score)) for score, at in scored[: max(0, k)]]
+        return [EvidenceSpan(place.start, place.end, score) for place, score in best]
 
     def coverage(self, question: str, keywords: Sequence[str] = ()) -> float:
         """How surely the text speaks to `question`, 0 to 1, comparable between texts and questions.
@@ -100,7 +102,8 @@ class EvidenceIndex:
 
     def candidates(self, question: str, keywords: Sequence[str] = ()) -> list[tuple[Place, tuple[float, ...]]]:
         """Every place that shares a word with the question, and its features: what the weights are fitted on."""
-        return [(place, features + signs_of(place)) for place, features in self._query(question, keywords).matches()]
+        found = [(self._places[at], features) for at, features in self._query(question, keywords).matches()]
+        return [(place, features + signs_of(place)) for place, features in found]
 
     def answers(self, question: str, keywords: Sequence[str] = ()) -> tuple[float, ...] | None:
         """The features of `coverage` (see `query.ANSWERS`); None where the text has no word of the question."""

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from literature_review.text.section_names import KINDS, PARTS
@@ -53,7 +54,7 @@ _KIND = {
 }
 _NUMBERING = re.compile(r"^(?:(?:section|chapter|part)\s+)?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-H])[.)]?\s+")
 _PREFIX = re.compile(r"^(TITLE|ABSTRACT|BODY)\b[.:]?\s*")
-_NOT_LETTERS = re.compile(r"[^a-z ]+")
+_LETTERS = bytes(code if chr(code) in ascii_lowercase else ord(" ") for code in range(256))
 _INLINE = re.compile(
     r"[*_]{0,3}(abstract|background|introduction|objectives?|aims?|purpose|design|setting|(?:materials and "
     r"|patients and )?methods"
@@ -62,14 +63,16 @@ _INLINE = re.compile(
     re.IGNORECASE,
 )
 _WORDY_KIND = (
-    ("reference", REFERENCES), ("acknowledg", THANKS), ("competing", THANKS), ("contributions", THANKS),
-    ("conflict", THANKS), ("supplement", THANKS), ("additional file", THANKS), ("discussion", DISCUSSION),
-    ("limitation", DISCUSSION), ("conclusion", CONCLUSION), ("result", RESULTS), ("findings", RESULTS),
-    ("statistic", METHODS), ("methods", METHODS), ("procedure", METHODS), ("introduction", INTRODUCTION),
+    (" reference", REFERENCES), (" acknowledg", THANKS), (" competing", THANKS), (" contributions", THANKS),
+    (" conflict", THANKS), (" supplement", THANKS), (" additional file", THANKS), (" discussion", DISCUSSION),
+    (" limitation", DISCUSSION), (" conclusion", CONCLUSION), (" result", RESULTS), (" findings", RESULTS),
+    (" statistic", METHODS), (" methods", METHODS), (" procedure", METHODS), (" introduction", INTRODUCTION),
 )  # fmt: skip
+_WORDY = re.compile(f" (?:{'|'.join(word[1:] for word, _ in _WORDY_KIND)})")
 _LONGEST_HEADING = 90
 _CITED_WORK = (
-    re.compile(r"[;,:](?<=(?:19|20)\d\d[;,:])\s?\d{1,4}\s?(?:\(|:|,\s?\d)"),
+    re.compile(r"19\d\d[;,:]\s?\d{1,4}\s?(?:\(|:|,\s?\d)"),
+    re.compile(r"20\d\d[;,:]\s?\d{1,4}\s?(?:\(|:|,\s?\d)"),
     re.compile(r"\(\d{1,3}\)\s?:\s?\w?\d"),
     re.compile(r"et al\.,? [A-Z][^.]{5,200}\. [A-Z][\w ]{2,40}[.,] (?:19|20)\d\d"),
 )
@@ -106,16 +109,23 @@ _THANKING = dict.fromkeys(
 
 def _heading_name(line: str) -> str:
     """A heading without numbering, marks and case: what the lexicon knows it by."""
-    rest = _NUMBERING.sub("", _PREFIX.sub("", line)).replace(":", "", 1).replace("'", "").replace("\u2019", "")
-    return " ".join(_NOT_LETTERS.sub(" ", rest.lower()).split()).removesuffix(" continued")
+    return _bare_name(_PREFIX.sub("", line))
+
+
+def _bare_name(rest: str) -> str:
+    number = _NUMBERING.match(rest)
+    rest = (rest[number.end() :] if number else rest).replace(":", "", 1).replace("'", "").replace("\u2019", "")
+    letters = rest.lower().encode("ascii", "replace").translate(_LETTERS).decode("ascii")
+    return " ".join(letters.split()).removesuffix(" continued")
 
 
 def heading_kind(line: str) -> Part | None:
     """What a heading line announces, or None where the line is no heading that says so."""
-    prefix, name = _PREFIX.match(line), _heading_name(line)
+    prefix = _PREFIX.match(line)
+    name = _bare_name(line[prefix.end() :] if prefix else line)
     role = _KIND.get(name)
-    if role is None and (prefix or name.count(" ") < 5):
-        role = next((kind for word, kind in _WORDY_KIND if f" {word}" in f" {name}"), None)
+    if role is None and (prefix or name.count(" ") < 5) and _WORDY.search(words := f" {name}"):
+        role = next(kind for word, kind in _WORDY_KIND if word in words)
     if prefix is None:
         return Part(role, role) if role else None
     if prefix.group(1) == "TITLE":

@@ -23,7 +23,7 @@ _EMPHASIS = frozenset("*_")
 
 _END = re.compile(
     r"[.!?;\n\u3002\uff01\uff1f\uff1b\u061f\u06d4\u0964](?:"
-    r"(?<=[.!?])(?:['\"\u2019\u201d)\]*_]{0,3}(?:\[[\d,\u2013 -]{1,20}\])?\s{1,40}"
+    r"(?<=[.!?])(?!\d)(?:['\"\u2019\u201d)\]*_]{0,3}(?:\[[\d,\u2013 -]{1,20}\])?\s{1,40}"
     r"(?=['\"\u2018\u201c(\[*_]{0,2}[^\Wa-z_])"
     r"|[)\]]?(?=[A-Z][a-z]+ [a-z]))"
     r"|(?<=[\n\u061f\u06d4\u0964])\s*"
@@ -84,6 +84,7 @@ _NO_END = frozenset(
         "Sr",
     ]
 )
+_NO_END_ENDS = frozenset(word[-2:] for word in _NO_END)
 _NUMBER = re.compile(r"\(?(?:\d{1,2}(?:\.\d{1,2}){0,3}|[ivxIVX]{1,5}|[A-Z])$")
 _OPENER = re.compile(
     r"(?:The|An?|In|We|It|This|These|Those|There|They|At|On|For|No|All|After|Both|However|Patients|When)\s"
@@ -91,6 +92,7 @@ _OPENER = re.compile(
 _ITEM = re.compile(r"(?:[\u2022\u2023\u25aa\u25cf*\u2013\u2014-]|\(?(?:\d{1,4}|[a-zA-Z]|[ivxIVX]{2,5})[.)])\s")
 _SHORT = r"[^\W\d_\u2e80-\U0010ffff]"  # a letter of a script in which one or two of them are no word
 _CELL = re.compile(rf"[\d\W_]*(?:{_SHORT}{{1,3}}[\d\W_]+)*{_SHORT}{{0,2}}$")
+_LONGEST_CELL, _LONGEST_ROW = 40, 300  # characters
 _HYPHENS = frozenset("-\xad\u2010\u2013")
 _CLOSERS = frozenset(".!?:;\u3002\uff01\uff1f\u061f\u06d4")
 
@@ -100,9 +102,11 @@ def page_width(text: str) -> int:
     lines = [line for line in text[:60_000].split("\n") if line.strip()]
     if len(lines) < 8:
         return 0
-    broken = sum(1 for line, after in pairwise(lines) if after[0].islower() and line.rstrip()[-1] not in _CLOSERS)
+    broken = sum([1 for line, after in pairwise(lines) if after[0].islower() and line.rstrip()[-1] not in _CLOSERS])
+    if broken < 0.2 * len(lines):
+        return 0
     lengths = sorted(map(len, lines))
-    if broken < 0.2 * len(lines) or lengths[-len(lengths) // 20 - 1] > 200:
+    if lengths[-len(lengths) // 20 - 1] > 200:
         return 0
     return lengths[len(lengths) * 3 // 4]
 
@@ -114,6 +118,11 @@ def _abbreviates(text: str, start: int, at: int) -> str:
         return ""
     word = text[max(space + 1, start) : at].lstrip('(["\u201c')
     return word if word in _NO_END or (len(word) == 1 and word.isalpha()) else ""
+
+
+def _is_plain(last: str) -> bool:
+    """Whether no abbreviation ends with these two characters: most full stops need no further look."""
+    return last not in _NO_END_ENDS if last.isalpha() else not last[1].isalpha()
 
 
 def _is_stop(text: str, start: int, at: int, after: int) -> bool:
@@ -161,11 +170,10 @@ def _bounds(text: str) -> Iterator[Span]:
             continue
         mark = text[at]
         if mark == ".":
-            # A word of seven letters is short for nothing: most stops need no further look.
-            plain = at - start > LONGEST_LABEL and text[at - 7 : at].isalpha()
+            plain = at - start > LONGEST_LABEL and _is_plain(text[at - 2 : at])
             if not plain and not _is_stop(text, start, at, after):
                 continue
-        if mark == "\n" and _goes_on(text, start, at, after, width):
+        elif mark == "\n" and _goes_on(text, start, at, after, width):
             continue
         if after - start > LONGEST_SENTENCE:
             yield from _cut(text, start, after)
@@ -177,26 +185,23 @@ def _bounds(text: str) -> Iterator[Span]:
 
 def split_sentences(text: str) -> list[Span]:
     """The sentences of `text` as (start, end) in characters, in order, without surrounding white space."""
-    trimmed = []
+    found: list[Span] = []
     for start, end in _bounds(text):
-        piece = text[start:end]
-        kept = len(piece.rstrip())
-        if kept:
-            trimmed.append((start + len(piece) - len(piece.lstrip()), start + kept))
-    return list(_with_cells(text, trimmed))
+        piece = text[start:end].rstrip()
+        if not piece:
+            continue
+        end = start + len(piece)
+        if piece[0].isspace():
+            start = end - len(piece.lstrip())
+        if end - start < _LONGEST_CELL and found and _is_cell(text, *found[-1], start, end):
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
+    return found
 
 
-def _with_cells(text: str, spans: list[Span]) -> Iterator[Span]:
-    """Table rows whole: a line without words belongs to the line right before it."""
-    held: Span | None = None
-    for start, end in spans:
-        if held is not None:
-            short = end - start < 40 and end - held[0] < 300
-            next_line = text[start - 1] == "\n" and text.count("\n", held[1], start) == 1
-            if short and next_line and _CELL.match(text, start, end):
-                held = held[0], end
-                continue
-            yield held
-        held = start, end
-    if held is not None:
-        yield held
+def _is_cell(text: str, first: int, last: int, start: int, end: int) -> bool:
+    """Whether a line without words belongs to what stands right before it, `first` to `last`: table rows are whole."""
+    if end - first >= _LONGEST_ROW or text[start - 1] != "\n" or text.count("\n", last, start) != 1:
+        return False
+    return _CELL.match(text, start, end) is not None

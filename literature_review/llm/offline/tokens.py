@@ -6,6 +6,7 @@ Pure functions; the stem table is a cache shared by all threads (each look-up an
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -259,12 +260,17 @@ class _Stems(dict[str, str]):
 _ASCII_WORDS = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 """For `str.translate`: lower case, all but letters and digits a space; several times as fast as a pattern."""
 
-_APART = {ord("\n"), ord("?")}  # a line break, and what stands in ASCII for every sign that is none of it
-_PLAIN_WORDS = "".join("\n" if code in _APART else sign for code, sign in enumerate(_ASCII_WORDS)).encode() + bytes(128)
-"""As `_ASCII_WORDS`, for `bytes.translate`; a line break stands for what is not plain."""
-
 _SIGNS = re.compile("[\xa0\xae\xb0\xb1\xb7\xd7\u2000-\u200a\u2010-\u2019\u201c\u201d\u2022\u2212\u2264\u2265]")
 """Signs and blanks beyond ASCII that only part words: most texts are ASCII but for these."""
+
+_PLAIN = "".join(map(chr, range(128))) + "".join(filter(_SIGNS.match, map(chr, range(128, 0x2300))))
+_PLAIN_BYTES = codecs.charmap_build(_PLAIN.ljust(256, "\ufffe"))
+"""ASCII and `_SIGNS`, each a byte: one step of the codec, where a pattern looks at every character."""
+_PLAIN_WORDS = f"{_ASCII_WORDS[: ord('?')]}\n{_ASCII_WORDS[ord('?') + 1 :]}".encode() + b" " * 128
+"""As `_ASCII_WORDS`, for `bytes.translate`; a line break stands for what is not plain: the codec gives a "?" for it."""
+
+_BREAK = re.compile(r"-(?=\s*\n)")
+_NOT_PLAIN = "\uffff"
 
 _stem_of = _Stems().__getitem__
 
@@ -307,13 +313,13 @@ class StemmedText:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        plain = (text if text.isascii() else _SIGNS.sub(" ", text)).replace("?", " ").encode("ascii", "replace")
-        self._folded = plain.translate(_PLAIN_WORDS).decode("ascii")
+        plain = _BREAK.sub(_NOT_PLAIN, text.replace("?", " "))  # a word may be broken there
+        self._folded = codecs.charmap_encode(plain, "replace", _PLAIN_BYTES)[0].translate(_PLAIN_WORDS).decode("ascii")
 
     def of(self, start: int, end: int) -> list[str]:
         """What `stems` gives for the characters `start` to `end`."""
         piece = self._folded[start:end]
-        if "\n" in piece:  # a word may be broken there, or is in other letters
+        if "\n" in piece:  # a word that is broken, or in other letters
             return stems(self._text[start:end])
         return list(map(_stem_of, piece.split()))
 
