@@ -16,14 +16,15 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from operator import sub
 from statistics import median
 from typing import NamedTuple
 
 from literature_review.documents import pdfium
 from literature_review.documents.pdf_text import RAISED_END, RAISED_START
-from literature_review.documents.pdfium import Box, Placement
+from literature_review.documents.pdfium import Placement
 
 _SAME_SIZE = 1.04  # times; captions are often a tenth smaller than the text
 _SAME_DIRECTION = 0.99  # cosine of the angle
@@ -37,14 +38,12 @@ _LOOKED_AT = range(1, 41, 8)  # letters from a line's end where sizes differ: an
 _LEAST_LINES = 5  # of a column that is put before another
 _MOST_BLOCKS = 2_000  # of a page whose columns are looked at
 _AS_WIDE = 1.5  # times, at most, of two columns
-_LINE = re.compile(r"\S(?:[^\n]*\S)?")
 _POWER = re.compile("10[0-9\u2212\u2013-]*[0-9]")  # other bases are left: to look at every number would take much time
 _EXPONENT_SIZE = 0.85  # of the base, at most
 _LOWER = 0.95  # the height of another font's letters of the same size, at least
 _EXPONENT_RISE = 0.15  # of the base's size, at least
 
-Placed = Callable[[Iterable[int]], Sequence[Placement]]
-Boxes = Callable[[Iterable[int]], Sequence[Box]]
+Boxes = tuple[list[float], list[float], list[float]]
 Mark = tuple[int, int, str]  # where it stands, whether it closes or opens a run, the mark
 _CLOSES, _OPENS = 0, 1
 Marked = tuple[int, int, str, str]  # start and end of a run, and the marks around it
@@ -75,61 +74,52 @@ class Line(NamedTuple):
 def in_blocks(text_page: int, text: str, places: Sequence[int], hidden: Sequence[Marked] = ()) -> str:
     """The page's text as described above. `places`: PDFium's index for each character of it; `hidden`: runs with the
     marks to be set around them (where there are such, columns stay as they are drawn)."""
-
-    def placed(wanted: Iterable[int]) -> list[Placement]:
-        return pdfium.char_placements(text_page, [places[at] for at in wanted])
-
-    def boxes(wanted: Iterable[int]) -> list[Box]:
-        return pdfium.loose_boxes(text_page, [places[at] for at in wanted])
-
-    lines = PageLines(text, placed)
+    lines = PageLines(text, Letters(text_page, places))
     if not lines.spans:
         return ""
-    heads = boxes(start for start, _ in lines.spans)
-    doubtful = _doubtful_ends(lines, heads, boxes)
+    heads = lines.letters.boxes([start for start, _ in lines.spans])
+    doubtful = _doubtful_ends(lines, heads)
     lines.look_at({at for end in doubtful for at in (end, end + 1)})
     ends = [at for at in doubtful if lines.part(at, at + 1)]
     if not hidden:
         ends = sorted([*ends, *(at + 1 for at in ends if lines.interrupted(at))])
     blocks = [range(one + 1, other + 1) for one, other in pairwise([-1, *ends, len(lines.spans) - 1])]
-    if not hidden:
+    if not hidden and len(blocks) > 1:
         blocks = _uninterrupted(blocks, lines)
-    if not hidden and any(heads[at + 1][1] > heads[at][1] and heads[at + 1][0] < heads[at][0] for at in ends):
-        lines.look_at(range(len(lines.spans)))
-        blocks = left_before_right(blocks, lines)
-    raised = [(start, end, RAISED_START, RAISED_END) for start, end in _raised(text, placed, boxes)]
+        lefts, feet, _ = heads
+        if any(feet[at + 1] > feet[at] and lefts[at + 1] < lefts[at] for at in ends):
+            blocks = left_before_right(blocks, lines)
+    raised = [(start, end, RAISED_START, RAISED_END) for start, end in _raised(text, lines.letters)]
     opening = ((start, _OPENS, mark) for start, _, mark, _ in (*raised, *hidden))
     closing = ((end, _CLOSES, mark) for _, end, _, mark in (*raised, *hidden))
     return _joined(lines, blocks, sorted([*opening, *closing]))
 
 
-def _doubtful_ends(lines: PageLines, heads: Sequence[Box], boxes: Boxes) -> list[int]:
-    """Which lines are not plainly followed by the next line of their block: by one right beneath, in letters as high.
-    `heads`: the boxes of their first letters; `boxes`: those of others, as high as their fonts."""
-    feet = [box[1] for box in heads]
+def _doubtful_ends(lines: PageLines, heads: Boxes) -> list[int]:
+    """Which lines are not plainly followed by the next line of their block: by one right beneath, that begins about
+    where they do, in letters as high. `heads`: the boxes of their first letters."""
+    lefts, feet, heights = heads
     lines.top = feet.index(max(feet))
-    downs = [one - other for one, other in pairwise(feet)]
+    downs = list(map(sub, feet, feet[1:]))
     lines.leading = median([down for down in downs if down > 0] or [0.0])
     most = _PLAIN_LEADING * lines.leading
+    steps = zip(downs, map(sub, lefts[1:], lefts), map(sub, heights, heights[1:]), strict=True)
     unlike = [
-        at for at, (head, after) in enumerate(pairwise(heads)) if not _goes_on_plainly(head, after, head[0], most)
+        at
+        for at, (down, indent, lower) in enumerate(steps)
+        if not (0 < down < most and -_INDENT < indent < _INDENT and -_PLAIN < lower < _PLAIN)
     ]
     # a word broken at a line's end makes two lines one: then it is the last letter that counts
+    _, last_feet, last_heights = lines.letters.boxes([lines.spans[at][1] - 1 for at in unlike])
     return [
         at
-        for at, last in zip(unlike, boxes(lines.spans[at][1] - 1 for at in unlike), strict=True)
-        if not _goes_on_plainly(last, heads[at + 1], heads[at][0], most)
+        for at, foot, height in zip(unlike, last_feet, last_heights, strict=True)
+        if not (
+            0 < foot - feet[at + 1] < most
+            and -_INDENT < lefts[at + 1] - lefts[at] < _INDENT
+            and -_PLAIN < height - heights[at + 1] < _PLAIN
+        )
     ]
-
-
-def _goes_on_plainly(letter: Box, after: Box, left: float, most: float) -> bool:
-    """Whether a line that begins at `left` and has this letter is followed by one right beneath in letters as high.
-    `after`: the next line's first letter; `most`: how far apart their feet may be, in points."""
-    return (
-        0 < letter[1] - after[1] < most
-        and -_INDENT < after[0] - left < _INDENT
-        and -_PLAIN < letter[3] - letter[1] - after[3] + after[1] < _PLAIN
-    )
 
 
 def _uninterrupted(blocks: Sequence[range], lines: PageLines) -> list[range]:
@@ -157,15 +147,35 @@ def _joined(lines: PageLines, blocks: Sequence[range], marks: Sequence[Mark]) ->
     return "".join(pieces)
 
 
-class PageLines:
-    """The lines of a page that are not blank; each is looked at when it is asked for. `placed`: where the characters
-    at these offsets of the text stand; `leading`: how far the page's lines usually are apart, in points; `top`: which
-    of them is the uppermost."""
+class Letters:
+    """Where the characters of a page's text stand. `places`: PDFium's index for each of them."""
 
-    def __init__(self, text: str, placed: Placed) -> None:
-        self._text, self._placed = text, placed
+    def __init__(self, text_page: int, places: Sequence[int]) -> None:
+        self._text_page, self._places = text_page, places
+        self._moved = places != range(len(places))  # else the index of a character is its offset
+
+    def _at(self, offsets: Sequence[int]) -> Sequence[int]:
+        return [self._places[at] for at in offsets] if self._moved else offsets
+
+    def boxes(self, offsets: Sequence[int]) -> Boxes:
+        """Left edges, feet and heights, as high as their fonts."""
+        return pdfium.loose_boxes(self._text_page, self._at(offsets))
+
+    def placements(self, offsets: Sequence[int]) -> list[Placement]:
+        return pdfium.char_placements(self._text_page, self._at(offsets))
+
+    def origins(self, offsets: Sequence[int]) -> list[tuple[float, float]]:
+        return pdfium.char_origins(self._text_page, self._at(offsets))
+
+
+class PageLines:
+    """The lines of a page that are not blank; each is looked at when it is asked for. `leading`: how far the page's
+    lines usually are apart, in points; `top`: which of them is the uppermost."""
+
+    def __init__(self, text: str, letters: Letters) -> None:
+        self._text, self.letters = text, letters
         self._lines: dict[int, Line] = {}
-        self.spans = [found.span() for found in _LINE.finditer(text)]
+        self.spans = list(_spans(text))
         self.leading, self.top = 0.0, 0
 
     def __getitem__(self, at: int) -> Line:
@@ -173,11 +183,19 @@ class PageLines:
             self.look_at([at])
         return self._lines[at]
 
+    def of(self, block: range) -> list[Line]:
+        """The lines of a block."""
+        self.look_at(block)
+        return [self._lines[at] for at in block]
+
     def look_at(self, wanted: Iterable[int]) -> None:
         """Looks at those of several lines that are new at once, which takes less time than one by one."""
         new = [at for at in wanted if at not in self._lines]
-        letters = self._placed(place for at in new for place in (self.spans[at][0], self.spans[at][1] - 1))
-        for at, first, last in zip(new, letters[0::2], letters[1::2], strict=True):
+        if not new:
+            return
+        firsts = self.letters.placements([self.spans[at][0] for at in new])
+        lasts = self.letters.origins([self.spans[at][1] - 1 for at in new])
+        for at, first, last in zip(new, firsts, lasts, strict=True):
             self._lines[at] = line_between(first, last, self._text[self.spans[at][0]].islower())
 
     def text_of(self, block: range, marks: Sequence[Mark]) -> str:
@@ -206,10 +224,10 @@ class PageLines:
     def interrupted(self, at: int) -> bool:
         """Whether a single line, higher up in the same column, stands between one at its foot and the head of the next
         column, which goes on with that in small letters."""
-        if at + 2 >= len(self.spans):
+        if at + 2 >= len(self.spans) or not self._text[self.spans[at + 2][0]].islower():
             return False
         foot, line, head = self[at], self[at + 1], self[at + 2]
-        if not (head.small and line.direction == foot.direction and foot.up < line.up < head.up):
+        if not (line.direction == foot.direction and foot.up < line.up < head.up):
             return False
         return line.left < foot.right < head.left and not self.part(at, at + 2)
 
@@ -219,14 +237,25 @@ class PageLines:
         (start, end), (begin, close) = self.spans[at], self.spans[following]
         behind = self._inked(place for place in (end - step for step in _LOOKED_AT) if place >= start)
         before = self._inked(place for place in (begin + step - 1 for step in _LOOKED_AT) if place < close)
-        sizes = [placement[2] for placement in self._placed(behind + before)]
+        sizes = [placement[2] for placement in self.letters.placements(behind + before)]
         return max(sizes[: len(behind)], default=0.0), max(sizes[len(behind) :], default=0.0)
 
     def _inked(self, places: Iterable[int]) -> list[int]:
         return [at for at in places if not self._text[at].isspace()]
 
 
-def line_between(first: Placement, last: Placement, small: bool) -> Line:
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where each line that is not blank begins and ends, blanks around it left out."""
+    start = 0
+    for line in text.split("\n"):
+        inked = line.strip()
+        if inked:
+            begin = start + line.find(inked[0])
+            yield begin, begin + len(inked)
+        start += len(line) + 1
+
+
+def line_between(first: Placement, last: tuple[float, float], small: bool) -> Line:
     """The line whose first and last letters stand there."""
     x, y, size, a, b = first
     if b == 0 and a > 0:
@@ -265,13 +294,12 @@ def left_before_right(blocks: Sequence[range], lines: PageLines | Sequence[Line]
     if len(blocks) > _MOST_BLOCKS:
         return list(blocks)
     ordered = list(blocks)
-    edges = {block: (min(lines[at].left for at in block), max(lines[at].right for at in block)) for block in blocks}
+    edges = _Edges(lines)
     at = 1
     while at < len(ordered):
         before, behind = ordered[at - 1], ordered[at]
-        (left, _), (_, right) = edges[before], edges[behind]
-        gutter = (left + right) / 2
-        if right < left and _goes_back(lines[before[-1]], lines[behind[0]]):
+        if _goes_back(lines[before[-1]], lines[behind[0]]) and edges[behind][1] < edges[before][0]:
+            gutter = (edges[before][0] + edges[behind][1]) / 2
             first, last = at - 1, at + 1
             while first > 0 and edges[ordered[first - 1]][0] > gutter:
                 first -= 1
@@ -285,6 +313,18 @@ def left_before_right(blocks: Sequence[range], lines: PageLines | Sequence[Line]
                 at = last
         at += 1
     return ordered
+
+
+class _Edges(dict[range, tuple[float, float]]):
+    """How far to the left and to the right each block reaches; looked at when it is asked for."""
+
+    def __init__(self, lines: PageLines | Sequence[Line]) -> None:
+        self._lines = lines
+
+    def __missing__(self, block: range) -> tuple[float, float]:
+        lines = self._lines.of(block) if isinstance(self._lines, PageLines) else [self._lines[at] for at in block]
+        self[block] = found = min(line.left for line in lines), max(line.right for line in lines)
+        return found
 
 
 def _goes_back(line: Line, after: Line) -> bool:
@@ -303,15 +343,17 @@ def _beside(left: Sequence[Line], right: Sequence[Line]) -> bool:
     return max(widths) < _AS_WIDE * min(widths) and shared > min(top - foot for foot, top in heights) / 2
 
 
-def _raised(text: str, placed: Placed, boxes: Boxes) -> Iterator[tuple[int, int]]:
+def _raised(text: str, letters: Letters) -> Iterator[tuple[int, int]]:
     """Where digits stand that are set smaller and higher right behind a 10: its exponents, and marks of notes behind a
     number. A minus sign before them belongs to them."""
     spans = [found.span() for found in _POWER.finditer(text)]
-    heights = [box[3] - box[1] for box in boxes(at for start, end in spans for at in (start, end - 1))]
+    if not spans:
+        return
+    _, _, heights = letters.boxes([at for start, end in spans for at in (start, end - 1)])
     for (start, end), first, last in zip(spans, heights[0::2], heights[1::2], strict=True):
         if last < _LOWER * first:
-            letters = [Letter(*_on_its_line(placement)) for placement in placed(range(start, end))]
-            begin = start + exponent_in(text[start:end], letters)
+            number = [Letter(*_on_its_line(placement)) for placement in letters.placements(range(start, end))]
+            begin = start + exponent_in(text[start:end], number)
             if begin < end:
                 yield begin, end
 

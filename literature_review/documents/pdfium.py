@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from ctypes import CFUNCTYPE, PYFUNCTYPE, c_double, c_float, c_int, c_uint, c_void_p
 from itertools import chain, repeat
 from math import hypot
-from operator import mul
+from operator import mul, sub
 from typing import Any
 
 import pypdfium2.raw as raw
@@ -270,6 +270,18 @@ def char_placements(text_page: int, characters: Sequence[int]) -> list[Placement
     return found
 
 
+def char_origins(text_page: int, characters: Sequence[int]) -> list[tuple[float, float]]:
+    """Where each character's origin stands in page space."""
+    page = _argument(text_page)
+    found: list[tuple[float, float]] = []
+    for start in range(0, len(characters), _MOST_CHARACTERS):
+        part = characters[start : start + _MOST_CHARACTERS]
+        deque(map(_char_origin, repeat(page, len(part)), part, *_origin_places), 0)
+        places = _origins[: 2 * len(part)]
+        found += zip(places[0::2], places[1::2], strict=True)
+    return found
+
+
 def char_objects(text_page: int, count: int) -> list[int | None] | None:
     """The text object of each of the page's characters, None for one that PDFium made up; None where this release of
     PDFium does not tell."""
@@ -283,16 +295,21 @@ def char_codes(text_page: int, count: int) -> list[int]:
     return list(map(_char_code, repeat(_argument(text_page), count), range(count)))
 
 
-def loose_boxes(text_page: int, characters: Sequence[int]) -> list[Box]:
-    """Left, bottom, right, top of each character in page space, as high as its font and as wide as it takes up."""
+_loose = array("f", bytes(16 * _MOST_CHARACTERS))  # left, top, right, bottom
+_loose_places = [_argument(_loose.buffer_info()[0] + 16 * at) for at in range(_MOST_CHARACTERS)]
+
+
+def loose_boxes(text_page: int, characters: Sequence[int]) -> tuple[list[float], list[float], list[float]]:
+    """Of each character in page space its left edge, its foot and its height, as high as its font and as wide as it
+    takes up."""
     page = _argument(text_page)
-    found: list[Box] = []
+    found = array("f")
     for start in range(0, len(characters), _MOST_CHARACTERS):
         part = characters[start : start + _MOST_CHARACTERS]
-        deque(map(_loose_box, repeat(page, len(part)), part, _matrix_places), 0)
-        own = _matrices[: 6 * len(part)]
-        found += zip(own[0::6], own[3::6], own[2::6], own[1::6], strict=True)
-    return found
+        deque(map(_loose_box, repeat(page, len(part)), part, _loose_places), 0)
+        found += _loose[: 4 * len(part)]
+    feet = found[3::4].tolist()
+    return found[0::4].tolist(), feet, list(map(sub, found[1::4], feet))
 
 
 def char_boxes(text_page: int, characters: Sequence[int]) -> list[Box]:
