@@ -17,9 +17,10 @@ from __future__ import annotations
 import math
 import sys
 from array import array
+from bisect import bisect_right
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, repeat
+from itertools import accumulate, compress
 from operator import sub
 from typing import Any, NamedTuple
 
@@ -117,17 +118,15 @@ def _groups(page: int) -> list[_Group]:
         modes = pdfium.render_modes(arguments)
         if max(modes, default=-1) >= 0:
             groups += _with_texts(objects, arguments, modes, holders, counts)
-        if min(modes, default=0) >= 0:
+        others = [at for at, mode in enumerate(modes) if mode < 0]
+        held = pdfium.form_counts([arguments[at] for at in others])
+        if max(held, default=0) <= 0:
             break
-        is_other = [mode < 0 for mode in modes]
-        held = pdfium.form_counts(list(compress(arguments, is_other)))
-        if max(held) <= 0:
-            break
-        owners = compress(chain.from_iterable(map(repeat, holders, counts)), is_other)
-        inside = [one for one in zip(owners, compress(objects, is_other), held, strict=True) if one[2] > 0]
-        holders = [(*owner, form) for owner, form, _ in inside]
-        counts = [count for _, _, count in inside]
-        objects = pdfium.forms_contents([form for _, form, _ in inside], counts)
+        ends = list(accumulate(counts))
+        inside = [(at, count) for at, count in zip(others, held, strict=True) if count > 0]
+        holders = [(*holders[bisect_right(ends, at)], objects[at]) for at, _ in inside]
+        counts = [count for _, count in inside]
+        objects = pdfium.forms_contents([forms[-1] for forms in holders], counts)
     return groups
 
 
@@ -167,7 +166,9 @@ def _is_suspect(group: _Group, page_box: Box) -> bool:
     extent = min(xs), min(ys), max(rights if upright else xs), max(tops if upright else ys)
     group.middle = (extent[0] + extent[2]) / 2
     limit = _MOST_HEIGHT * TINY_POINTS / max(group.scale, 1e-6)
-    group.low = {at for at in _low(quad, upright, limit) if _size(group.texts[at]) < limit}
+    low = _low(quad, upright, limit)
+    sizes = pdfium.text_sizes([group.arguments[at] for at in low])
+    group.low = {at for at, size in zip(low, sizes, strict=True) if size < limit}
     found = set(group.low)
     if not _ORDINARY_MODES.issuperset(group.modes):
         found.update(at for at, mode in enumerate(group.modes) if mode not in _ORDINARY_MODES)
@@ -252,7 +253,7 @@ def _reason(text: _Painted, page_box: Box, tiny: float, beneath: _Beneath) -> st
         return "invisible"
     if _is_outside(text.box, page_box):
         return "off_page"
-    if tiny and _size(text.address) * text.scale < tiny:
+    if tiny and pdfium.text_sizes(pdfium.arguments([text.address]))[0] * text.scale < tiny:
         return "tiny"
     return "white" if min(colour[:3]) >= _WHITE and beneath.is_white(text) else ""
 
@@ -321,12 +322,6 @@ def _covering_colour(path: _Painted, height: float) -> Colour | None:
     if stroked and pdfium.stroke_width(path.address) * path.scale >= height:
         return pdfium.stroke_colour(path.address)
     return None
-
-
-def _size(text: int) -> float:
-    """Size in points at which the text is set, its matrix included; the smaller of both directions."""
-    a, b, c, d = pdfium.matrix(text)[:4]
-    return abs(pdfium.font_size(text)) * min(math.hypot(a, b), math.hypot(c, d))
 
 
 def _is_within(box: Box, page_box: Box) -> bool:

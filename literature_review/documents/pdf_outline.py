@@ -12,6 +12,7 @@ from literature_review.documents.outline import OutlineEntry
 MAX_ENTRIES = 5_000
 _MAX_DEPTH = 12
 _MAX_TITLE_BYTES = 2_000
+_buffer = ctypes.create_string_buffer(_MAX_TITLE_BYTES)  # for one thread of a worker
 
 
 def read_outline(document: raw.FPDF_DOCUMENT) -> list[OutlineEntry]:
@@ -35,12 +36,10 @@ def _entries(
 
 
 def _title(bookmark: raw.FPDF_BOOKMARK) -> str:
-    size = raw.FPDFBookmark_GetTitle(bookmark, None, 0)
+    size = raw.FPDFBookmark_GetTitle(bookmark, _buffer, _MAX_TITLE_BYTES)  # written where it is not above the limit
     if not 2 < size <= _MAX_TITLE_BYTES:
         return ""
-    buffer = ctypes.create_string_buffer(size)
-    raw.FPDFBookmark_GetTitle(bookmark, buffer, size)
-    return buffer.raw[: size - 2].decode("utf-16-le", "ignore")
+    return ctypes.string_at(_buffer, size - 2).decode("utf-16-le", "ignore")
 
 
 def _page(document: raw.FPDF_DOCUMENT, bookmark: raw.FPDF_BOOKMARK) -> int:

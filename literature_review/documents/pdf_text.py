@@ -39,7 +39,6 @@ _LONE_STOP = re.compile(r"\n(?=[.,;:)](?:\s|$))")
 _LINE_END_HYPHEN = re.compile("-\n(?=[^\\W_])")
 _NO_SECOND_HALF = frozenset(("and", "or", "to", "und", "oder", "et", "ou", "y", "o", "e"))
 _FOOT = re.compile(r"[^\w\n]*\d{1,5}(?:\W[^\n]*)?|[^\n]*\W\d{1,5}[^\w\n]*")
-_BLANK_BEHIND_WORD = re.compile(r"(\S{1,60}) ")
 _WORD = re.compile(r"\n?([^\W_]*)")
 _LONGEST_WORD = 60
 _PLAIN_DASHES = {"\xad": "-", "\u2010": "-", "\u2011": "-"}
@@ -123,9 +122,9 @@ def _join_broken_words(text: str) -> str:
 def _line_end_behind_word(after: str) -> str:
     """What follows a broken word's first half, with the line's end behind the word in place of within it: lines stay
     as long as they are."""
-    blank = _BLANK_BEHIND_WORD.match(after.removeprefix("\n"))
-    whole = after.removeprefix("\n")
-    return f"{blank.group(1)}\n{whole[blank.end() :]}" if blank else whole
+    whole = after[1:] if after[:1] == "\n" else after
+    end = whole.find(" ", 1, _LONGEST_WORD + 1)
+    return f"{whole[:end]}\n{whole[end + 1 :]}" if end > 0 and whole[:end].split() == [whole[:end]] else whole
 
 
 def _mark_halves(text: str, words: set[str]) -> str:

@@ -76,7 +76,8 @@ _fill = _bound("FPDFPageObj_GetFillColor", c_int, _V, _V, _V, _V, _V)
 _stroke = _bound("FPDFPageObj_GetStrokeColor", c_int, _V, _V, _V, _V, _V)
 _bounds = _bound("FPDFPageObj_GetBounds", c_int, _V, _V, _V, _V, _V)
 _matrix = _bound("FPDFPageObj_GetMatrix", c_int, _V, _V)
-_font_size = _bound("FPDFTextObj_GetFontSize", c_int, _V, _V)
+_each_font_size = _unchecked("FPDFTextObj_GetFontSize", c_int)
+_each_matrix = _unchecked("FPDFPageObj_GetMatrix", c_int)
 _stroke_width = _bound("FPDFPageObj_GetStrokeWidth", c_int, _V, _V)
 _draw_mode = _bound("FPDFPath_GetDrawMode", c_int, _V, _V, _V)
 # Releases before pypdfium2 5 do not have the function.
@@ -224,11 +225,6 @@ def matrix(object_: int) -> Matrix:
     return a, b, c, d, e, f
 
 
-def font_size(text: int) -> float:
-    """The font's size before the matrix."""
-    return float(_one.value) if _font_size(text, _one_at) else 0.0
-
-
 def draw_modes(path: int) -> tuple[bool, bool]:
     """Is the path filled, is its line drawn?"""
     fill, stroke = c_int(0), c_int(0)
@@ -295,8 +291,27 @@ def char_codes(text_page: int, count: int) -> list[int]:
     return list(map(_char_code, repeat(_argument(text_page), count), range(count)))
 
 
+_NO_SIZES = [0.0] * _MOST_CHARACTERS
+_sizes = (c_float * _MOST_CHARACTERS)()
+_size_places = [_argument(ctypes.addressof(_sizes) + 4 * at) for at in range(_MOST_CHARACTERS)]
 _loose = array("f", bytes(16 * _MOST_CHARACTERS))  # left, top, right, bottom
 _loose_places = [_argument(_loose.buffer_info()[0] + 16 * at) for at in range(_MOST_CHARACTERS)]
+
+
+def text_sizes(each: Sequence[Any]) -> list[float]:
+    """Sizes in points at which these `arguments` are set, their own matrices included; the smaller of both
+    directions."""
+    found: list[float] = []
+    for start in range(0, len(each), _MOST_CHARACTERS):
+        part = each[start : start + _MOST_CHARACTERS]
+        count = len(part)
+        _sizes[:count] = _NO_SIZES[:count]
+        deque(map(_each_font_size, part, _size_places), 0)
+        deque(map(_each_matrix, part, _matrix_places), 0)
+        own = _matrices[: 6 * count]
+        scales = map(min, map(hypot, own[0::6], own[1::6]), map(hypot, own[2::6], own[3::6]))
+        found += map(mul, map(abs, _sizes[:count]), scales)
+    return found
 
 
 def loose_boxes(text_page: int, characters: Sequence[int]) -> tuple[list[float], list[float], list[float]]:
