@@ -291,9 +291,9 @@ def char_codes(text_page: int, count: int) -> list[int]:
     return list(map(_char_code, repeat(_argument(text_page), count), range(count)))
 
 
-_NO_SIZES = [0.0] * _MOST_CHARACTERS
-_sizes = (c_float * _MOST_CHARACTERS)()
-_size_places = [_argument(ctypes.addressof(_sizes) + 4 * at) for at in range(_MOST_CHARACTERS)]
+_sizes = array("f", bytes(4 * _MOST_CHARACTERS))
+_NO_SIZES = array("f", _sizes)
+_size_places = [_argument(_sizes.buffer_info()[0] + 4 * at) for at in range(_MOST_CHARACTERS)]
 _loose = array("f", bytes(16 * _MOST_CHARACTERS))  # left, top, right, bottom
 _loose_places = [_argument(_loose.buffer_info()[0] + 16 * at) for at in range(_MOST_CHARACTERS)]
 
@@ -305,7 +305,7 @@ def text_sizes(each: Sequence[Any]) -> list[float]:
     for start in range(0, len(each), _MOST_CHARACTERS):
         part = each[start : start + _MOST_CHARACTERS]
         count = len(part)
-        _sizes[:count] = _NO_SIZES[:count]
+        memoryview(_sizes)[:count] = _NO_SIZES[:count]
         deque(map(_each_font_size, part, _size_places), 0)
         deque(map(_each_matrix, part, _matrix_places), 0)
         own = _matrices[: 6 * count]
