@@ -218,9 +218,11 @@ class PageLines:
         line, after = self[at], self[following]
         if after.small and (following == 1 or at == self.top):
             after = after._replace(small=False)
-        ends = parts(line, after, self.leading, _alike(line.size, after.size))
-        if not ends or parts(line, after, self.leading, True):
-            return ends
+        same_size = _alike(line.size, after.size)
+        if not parts(line, after, self.leading, same_size):
+            return False
+        if same_size or parts(line, after, self.leading, True):
+            return True
         return not _alike(*self._largest(at, following))
 
     def interrupted(self, at: int) -> bool:

@@ -36,7 +36,10 @@ _DARK, _VISIBLE = bytes(range(_WHITE)), bytes(range(_TRANSPARENT + 1, 256))
 _LOW_BYTE = 0 if sys.byteorder == "little" else 3  # of an unsigned number of four
 _INVISIBLE_MODE = 3
 _STROKE_ONLY = (1, 5)
-_ORDINARY_MODES = frozenset((0, 2))
+_ORDINARY_MODES = bytes((0, 2))
+_NO_TEXT = bytes((pdfium.NO_TEXT,))
+_IS_OTHER = bytes(mode == pdfium.NO_TEXT for mode in range(256))
+_IS_TEXT = bytes(mode != pdfium.NO_TEXT for mode in range(256))
 _OCR_SHARE = 0.8
 _MAX_DEPTH = 8  # of forms within forms
 _MOST_LOOKS = 1_000_000  # at what lies beneath a page's white texts; those left are taken to stand on white
@@ -64,7 +67,7 @@ class _Group:
 
     texts: list[int]
     arguments: list[Any]
-    modes: list[int]
+    modes: bytes
     forms: tuple[int, ...]
     matrix: Matrix
     scale: float
@@ -116,9 +119,8 @@ def _groups(page: int) -> list[_Group]:
     for _ in range(_MAX_DEPTH + 1):
         arguments = pdfium.arguments(objects)
         modes = pdfium.render_modes(arguments)
-        if max(modes, default=-1) >= 0:
-            groups += _with_texts(objects, arguments, modes, holders, counts)
-        others = [at for at, mode in enumerate(modes) if mode < 0]
+        groups += _with_texts(objects, arguments, modes, holders, counts)
+        others = list(compress(range(len(modes)), modes.translate(_IS_OTHER)))
         held = pdfium.form_counts([arguments[at] for at in others])
         if max(held, default=0) <= 0:
             break
@@ -131,20 +133,20 @@ def _groups(page: int) -> list[_Group]:
 
 
 def _with_texts(
-    objects: list[int], arguments: list[Any], modes: list[int], holders: list[tuple[int, ...]], counts: list[int]
+    objects: list[int], arguments: list[Any], modes: bytes, holders: list[tuple[int, ...]], counts: list[int]
 ) -> Iterator[_Group]:
-    start = 0
+    end = 0
     for forms, count in zip(holders, counts, strict=True):
-        part = slice(start, start + count)
-        own = modes[part]
-        start += count
-        if max(own, default=-1) < 0:
+        start, end = end, end + count
+        own = modes[start:end]
+        found = own.translate(None, _NO_TEXT)
+        if not found:
             continue
-        texts, passed = objects[part], arguments[part]
-        if min(own) < 0:
-            is_text = [mode >= 0 for mode in own]
-            texts, passed, own = (list(compress(each, is_text)) for each in (texts, passed, own))
-        yield _Group(texts, passed, own, forms, *_placement(forms))
+        texts, passed = objects[start:end], arguments[start:end]
+        if len(found) < count:
+            is_text = own.translate(_IS_TEXT)
+            texts, passed = list(compress(texts, is_text)), list(compress(passed, is_text))
+        yield _Group(texts, passed, found, forms, *_placement(forms))
 
 
 def _placement(forms: tuple[int, ...]) -> tuple[Matrix, float]:
@@ -170,7 +172,7 @@ def _is_suspect(group: _Group, page_box: Box) -> bool:
     sizes = pdfium.text_sizes([group.arguments[at] for at in low])
     group.low = {at for at, size in zip(low, sizes, strict=True) if size < limit}
     found = set(group.low)
-    if not _ORDINARY_MODES.issuperset(group.modes):
+    if group.modes.translate(None, _ORDINARY_MODES):
         found.update(at for at, mode in enumerate(group.modes) if mode not in _ORDINARY_MODES)
     if not _is_within(_moved(extent, group.matrix), page_box):
         boxes = _boxes(group.texts, group.matrix)

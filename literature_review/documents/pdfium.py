@@ -12,7 +12,7 @@ import ctypes
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from ctypes import CFUNCTYPE, PYFUNCTYPE, c_double, c_float, c_int, c_uint, c_void_p
+from ctypes import CFUNCTYPE, PYFUNCTYPE, c_double, c_float, c_int, c_ubyte, c_uint, c_void_p
 from itertools import chain, repeat
 from math import hypot
 from operator import mul, sub
@@ -21,6 +21,7 @@ from typing import Any
 import pypdfium2.raw as raw
 
 TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
+NO_TEXT = 255  # the low byte of -1
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in points
 Matrix = tuple[float, float, float, float, float, float]
@@ -69,7 +70,7 @@ _form_count = _unchecked("FPDFFormObj_CountObjects", c_int)
 _form_get = _unchecked("FPDFFormObj_GetObject", _V)
 object_type = _bound("FPDFPageObj_GetType", c_int, _V)
 render_mode = _bound("FPDFTextObj_GetTextRenderMode", c_int, _V)  # -1 for what is no text
-_each_mode = _unchecked("FPDFTextObj_GetTextRenderMode", c_int)
+_each_mode = _unchecked("FPDFTextObj_GetTextRenderMode", c_ubyte)  # the low byte of it
 _each_fill = _unchecked("FPDFPageObj_GetFillColor", c_int)
 _each_quad = _unchecked("FPDFPageObj_GetRotatedBounds", c_int)
 _fill = _bound("FPDFPageObj_GetFillColor", c_int, _V, _V, _V, _V, _V)
@@ -126,9 +127,9 @@ def arguments(objects: Sequence[int]) -> list[Any]:
     return list(map(_argument, objects))
 
 
-def render_modes(each: Sequence[Any]) -> list[int]:
-    """How each is painted; -1 for what is no text."""
-    return list(map(_each_mode, each))
+def render_modes(each: Sequence[Any]) -> bytes:
+    """How each is painted, a byte each; NO_TEXT for what is no text."""
+    return bytes(map(_each_mode, each))
 
 
 _MOST = 4096  # objects whose answers are taken at a time
