@@ -30,13 +30,6 @@ def client_library(name: str) -> Any:
     return library
 
 
-def connections_of(client: type[Any], most: int) -> Any:
-    """Limits for an HTTP client of this class, of httpx or httpx2: so many connections, all kept. A request beyond them
-    waits for the first that is free, ready to be sent."""
-    library = import_module(client.__mro__[-2].__module__.partition(".")[0])
-    return library.Limits(max_connections=most, max_keepalive_connections=most)
-
-
 def http_library() -> Any:
     """httpx, or its successor httpx2, whichever the provider's client brought."""
     for name in ("httpx", "httpx2"):

@@ -15,10 +15,10 @@ from literature_review.llm.client_settings import (
     checked_key,
     checked_url,
     client_library,
-    connections_of,
     http_library,
     sendable,
 )
+from literature_review.llm.connections import client_options
 from literature_review.llm.provider_errors import ErrorTeller
 from literature_review.llm.timed_calls import TimedCalls
 
@@ -65,17 +65,15 @@ class GeminiModel:
         logging.getLogger("google_genai").addHandler(logging.NullHandler())
         http = http_library()
         self._types, self._network_error = genai.types, http.TransportError
-        # No time-outs of its own: TimedCalls has them.
-        limits, trusts = connections_of(http.AsyncClient, connections), not on_this_machine(url)
-        certificates = http.create_ssl_context(trust_env=trusts)  # read once: each of the client's parts would do so
-        self._http = http.AsyncClient(timeout=None, limits=limits, verify=certificates, trust_env=trusts)
+        options = client_options(http, connections, trust_env=not on_this_machine(url))
+        self._http = http.AsyncClient(**options)
         self._client = genai.Client(
             vertexai=False,
             api_key=key,
             http_options=genai.types.HttpOptions(
                 base_url=url,
                 api_version=API_VERSION,
-                client_args={"verify": certificates},
+                client_args={"verify": options["verify"]},
                 httpx_async_client=self._http,
             ),
         )

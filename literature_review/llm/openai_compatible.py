@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from literature_review.config_shape import on_this_machine
@@ -16,9 +17,9 @@ from literature_review.llm.client_settings import (
     checked_key,
     checked_url,
     client_library,
-    connections_of,
     sendable,
 )
+from literature_review.llm.connections import client_options
 from literature_review.llm.provider_errors import ErrorTeller
 from literature_review.llm.timed_calls import TimedCalls
 
@@ -62,7 +63,8 @@ class OpenAICompatibleModel:
         # An Authorization that is set here stands above one in OPENAI_CUSTOM_HEADERS, also where it says: none.
         authorization: Any = f"Bearer {key}" if key else openai.Omit()
         self._headers = {"Authorization": authorization}
-        http = openai.DefaultAsyncHttpxClient
+        client = openai.DefaultAsyncHttpxClient
+        http = import_module(client.__mro__[-2].__module__.partition(".")[0])  # httpx or httpx2, as it is made of
         self._client = openai.AsyncOpenAI(
             api_key=key or "none",
             base_url=url,
@@ -70,11 +72,8 @@ class OpenAICompatibleModel:
             timeout=None,  # TimedCalls has them
             # A proxy of the environment is not asked for a server on this machine. A redirect would be a second request
             # that no ledger knows of, and take the paper to an address that nobody named.
-            http_client=http(
-                timeout=None,
-                limits=connections_of(http, connections),
-                trust_env=not on_this_machine(url),
-                follow_redirects=False,
+            http_client=client(
+                follow_redirects=False, **client_options(http, connections, trust_env=not on_this_machine(url))
             ),
         )
         self._client.organization = self._client.project = None

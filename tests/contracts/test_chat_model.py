@@ -331,6 +331,18 @@ def test_no_proxy_stands_before_a_server_on_this_machine(
     model.close()
 
 
+def test_a_proxy_of_the_environment_stands_before_a_server_elsewhere(
+    name: str, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is one that no resolver knows: only the proxy, here the server itself, can have answered."""
+    monkeypatch.setenv("HTTP_PROXY", server.base_url)
+    monkeypatch.setenv("http_proxy", server.base_url)
+    model = MODELS[name]("m", KEY, "http://models.invalid")
+    assert model.ask(QUESTION, 5.0).finish == "complete"
+    model.close()
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("key", ["two\nlines", "a key", "schlüssel", "k\0y"])
 def test_a_key_that_no_header_can_carry_is_refused_unquoted(name: str, key: str) -> None:
     with pytest.raises(UsageError, match=r"llm\.api_key_env") as refused:
