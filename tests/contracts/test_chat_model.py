@@ -371,15 +371,15 @@ def test_the_provider_itself_needs_a_key(name: str, key: str | None) -> None:
 
 
 def test_many_threads_ask_at_once_and_get_their_own_answers(model: ChatModel, server: ModelServer) -> None:
-    """60 requests of 0.1 s each go out together."""
-    server.latency = 0.1
+    """60 requests go out together."""
+    server.latency = 0.5
     server.answer = lambda request: request.user
     questions = [ModelQuestion("p/1", "", f"question {number}", SCHEMA, 10) for number in range(60)]
-    began = time.monotonic()
     with ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(lambda question: model.ask(question, 10.0).text, questions))
     assert answers == [question.user for question in questions]
-    assert time.monotonic() - began < 3.0
+    under_way = [sum(each.at <= one.at < each.ended for each in server.requests) for one in server.requests]
+    assert max(under_way) > 20
 
 
 def test_connections_are_used_again(model: ChatModel, server: ModelServer) -> None:
