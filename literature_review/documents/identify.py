@@ -28,6 +28,10 @@ _DOI = re.compile(rf"\b{_OF_DOI}", re.I)
 _DOI_MARK = re.compile(rf"(?:doi\.org/|doi[:\s]\s*)({_OF_DOI})", re.I)
 _BEHIND_DOI = re.compile(r"[?#].*|/(?:full|abstract|e?pdf|meta)$")  # of the address of a page about the work
 _CITED = re.compile(r"\s*(?:\[\d{1,3}\]|\d{1,3}\.)\s.*\b10\.\d{4,9}/")
+_OF_A_PART = re.compile(  # PLOS, PeerJ and eLife register a DOI for each figure and table: the work's is its beginning
+    r"^(10\.1371/journal\.p[a-z]+\.\d{7}(?=\.[gtse]\d{3})|10\.7717/peerj(?:-cs)?\.\d+(?=/(?:fig|table|supp)-\d)"
+    r"|10\.7554/elife\.\d{5}(?=\.\d{3})).*"
+)
 _MANY_DOIS = 5  # are those of other works
 _ARXIV_STAMP = re.compile(r"arXiv:(\d{4}\.\d{4,5})(?:v\d{1,2})?\s{0,3}\[[a-z-]{2,10}(?:\.[A-Za-z-]{2,10})?\]")
 _PUBLISHED = re.compile(
@@ -159,16 +163,20 @@ def _own_doi(page: str) -> str:
     """The DOI that the first page gives as its own: none of the works that it cites, whose list may begin there."""
     cited = next((found.start for found in find_headings(page) if found.kind == "references"), len(page))
     kept = "\n".join(line for line in page[:cited].split("\n") if not _CITED.match(line))
-    if len(set(_DOI.findall(kept))) >= _MANY_DOIS:
+    if _names_many(kept):
         kept = _head(kept)
-    return find_doi(kept) if len(set(_DOI.findall(kept))) < _MANY_DOIS else ""
+    return "" if _names_many(kept) else find_doi(kept)
+
+
+def _names_many(text: str) -> bool:
+    return len(set(map(_trimmed_doi, _DOI.findall(text)))) >= _MANY_DOIS
 
 
 def _trimmed_doi(doi: str) -> str:
     doi = _BEHIND_DOI.sub("", unquote(doi).lower().rstrip(".,;:'\"*"))
     while doi.endswith(")") and doi.count("(") < doi.count(")"):
         doi = doi[:-1].rstrip(".,;:")
-    return doi
+    return _OF_A_PART.sub(r"\1", doi)
 
 
 def year_in(text: str) -> int | None:

@@ -239,6 +239,11 @@ def test_titles_that_programs_make_up_are_not_taken(title: str) -> None:
         ("https://www.frontiersin.org/articles/10.3389/fx.2020.01/full", "10.3389/fx.2020.01"),
         ("“doi:10.1234/abc.5” and more", "10.1234/abc.5"),
         ("doi:10.1234/abc.5\u200b", "10.1234/abc.5"),
+        ("doi:10.1371/journal.pone.0012345.g001Figure 1", "10.1371/journal.pone.0012345"),
+        ("https://doi.org/10.1371/journal.pcbi.1012345.t002", "10.1371/journal.pcbi.1012345"),
+        ("https://doi.org/10.7717/peerj-cs.99/fig-1", "10.7717/peerj-cs.99"),
+        ("doi:10.7554/eLife.12345.003", "10.7554/elife.12345"),
+        ("https://doi.org/10.1371/journal.pone.0012345", "10.1371/journal.pone.0012345"),
         ("version 10.15 of the program", ""),
         ("arXiv:2101.12345v2  [cs.LG]  3 Jan 2021", "10.48550/arxiv.2101.12345"),
         ("as shown in arXiv:2101.12345", ""),
@@ -247,6 +252,13 @@ def test_titles_that_programs_make_up_are_not_taken(title: str) -> None:
 )
 def test_dois(text: str, doi: str) -> None:
     assert find_doi(text) == doi
+
+
+def test_the_figures_of_a_paper_are_no_other_works() -> None:
+    """Six DOIs of figures and tables would be more than a paper names that is not a list of others."""
+    parts = "\n".join(f"doi:10.1371/journal.pone.0012345.g00{at}Figure {at}" for at in range(1, 7))
+    page = f"Apples against headache\n\nAda Byron\n\nAbstract\nThere was less headache.\n\n{parts}\n"
+    assert identify_document(document(page)).doi == "10.1371/journal.pone.0012345"
 
 
 def test_years() -> None:
