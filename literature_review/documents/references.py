@@ -115,8 +115,9 @@ class ReferenceLibrary:
     def _read(self, files: Sequence[tuple[str, str]]) -> None:
         missing = {name: package for name, _ in files if (package := missing_package(name))}
         if missing:
-            packages = " and ".join(sorted(set(missing.values())))
-            self.problems.append(f"{', '.join(missing)}: not used without the package {packages}: {_EXTRA}")
+            packages = sorted(set(missing.values()))
+            named = f"package{'s' if len(packages) > 1 else ''} {' and '.join(packages)}"
+            self.problems.append(f"{', '.join(missing)}: not used without the {named}: {_EXTRA}")
         for name, path in files:
             entries, problems = ([], []) if name in missing else read_references(path, name)
             self.used[name] = len(entries)

@@ -15,7 +15,8 @@ _LETTERS = {
     "AA": "Å", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ", "TH": "Þ", "alpha": "α", "beta": "β",
     "gamma": "γ", "delta": "δ", "kappa": "κ", "lambda": "λ", "mu": "μ", "textendash": "–", "textemdash": "—",
     "textquoteright": "’", "textquoteleft": "‘", "ldots": "…", "dots": "…", "times": "×", "pm": "±", "geq": "≥",
-    "leq": "≤", "textregistered": "®", "textasciitilde": "~", "textbackslash": " ",
+    "leq": "≤", "textregistered": "®", "textasciitilde": "~", "textbackslash": " ", "TeX": "TeX",
+    "LaTeX": "LaTeX",
 }  # fmt: skip
 _ACCENT = re.compile(
     r"""\\(?:([`'^~"=.])[ ]*|([uvHckrdb])(?:[ ]+|(?=\{|\\)))(?:\{[ ]*(\\?[^\W\d_])[ ]*\}|(\\?[^\W\d_]))"""

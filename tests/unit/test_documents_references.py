@@ -361,9 +361,10 @@ def test_a_missing_package_is_one_line_and_the_files_go_unused(tmp_path: Path, m
         monkeypatch.setitem(sys.modules, package, None)
     references = library(tmp_path, ["eye clinic.pdf"], a_ris=RIS, b_bib=BIBTEX)
     assert references.problems == [
-        "a.ris, b.bib: not used without the package bibtexparser and rispy: "
+        "a.ris, b.bib: not used without the packages bibtexparser and rispy: "
         "pip install 'literature-review-pipeline[references]'"
     ]
+    assert "without the package rispy:" in library(tmp_path, ["b.pdf"], a_ris=RIS).problems[0]
     assert references.unused == ("a.ris", "b.bib")
     assert said(references, "eye clinic.pdf") == Bibliography()
 
@@ -377,6 +378,7 @@ def test_a_missing_package_is_one_line_and_the_files_go_unused(tmp_path: Path, m
         (r"Stra{\ss}e \emph{in vivo} 5\% --- $\alpha$", "Straße in vivo 5% — α"),
         (r"100\,000 \unknown{x} \{y\}", "100\\,000 x {y}"),
         ("CO$_2$ and 10$^{-3}$ of {H$_{2}$O}", "CO2 and 10-3 of H2O"),
+        (r"{T}ypeset in \LaTeX{} and \TeX", "Typeset in LaTeX and TeX"),
         ("plain", "plain"),
     ],
 )
