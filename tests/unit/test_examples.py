@@ -158,6 +158,10 @@ def test_the_review_says_what_the_readme_promises(tmp_path: Path) -> None:
             if claim["status"] == "approved"
         }
         assert ((paper, sentence) in approved) == (status != "gap"), asked
+    totals = report["totals"]
+    shown = f"{totals['covered']} covered, {totals['partial']} partly covered, {totals['gaps']} gaps"
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    assert f"![The report: {shown};" in readme, "take the picture docs/report.png anew"
 
 
 @pytest.mark.parametrize(("_asked", "_status", "paper", "sentence"), promises())
