@@ -245,3 +245,33 @@ def test_words_that_all_questions_share_do_not_tell_which_study_is_meant() -> No
     alone = coverage(trial, "verbal fluency", keywords)
     assert coverage(trial, "Frequency and number of changes in verbal fluency scores", keywords) == alone
     assert coverage(trial, "verbal fluency with zebra milk", keywords) < alone
+
+
+_BINDING = (
+    "The parties enter into this agreement to protect what they disclose to each other. "
+    "{} "
+    "The recipient shall not disclose any of it to third parties. "
+    "The recipient shall be entitled to keep one copy. "
+    "Either party may end this agreement by notice in writing. "
+    "The obligations of the recipient survive for three years. "
+)
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        'Confidential information ("CI") means all that is disclosed. CI remains the property of the discloser. CI is '
+        "used for the purpose alone. No CI may be copied. CI is returned on request. CI is marked as such.",
+        "The company has invested significant means, in significant amounts and for a significant time.",
+    ],
+)
+def test_a_contract_reports_no_results_whatever_it_calls_significant_or_a_ci(clause: str) -> None:
+    """Its coverage and its ranking are those of a text without results, with nothing of a trial's weights."""
+    assert EvidenceIndex(_BINDING.format(clause)).reporting == 0.0
+
+
+def test_a_trial_reports_results_though_a_sentence_of_its_ethics_binds_somebody() -> None:
+    """One sentence that binds takes one from those that tell a result, and not all of them."""
+    told = "Pain fell from 5.1 to 3.2 with the drug (95% CI 1.2 to 2.6, p < 0.001). "
+    text = "The investigators shall report adverse events at once. " + told * 8
+    assert EvidenceIndex(text).reporting == 1.0

@@ -29,6 +29,7 @@ _START = stem_set(
     "baseline randomized enrolled screened age sex eligible recruited withdrew characteristics demographic"
 )
 _INTERVAL = stem_set("ci cis odds hazard")
+_DUTY = stem_set("shall undertake undertakes obligation obligations obliged entitled hereby herein thereof hereunder")
 _TABLE = stem_set("table tables fig figs figure figures")
 
 FLAGS = (
@@ -125,8 +126,10 @@ def _density(strong: Sequence[int], around: int = 4) -> list[float]:
     return [(high - low) / (2 * around + 1) for low, high in zip(total, total[2 * around + 1 :], strict=False)]
 
 
-def reporting_of(told: int, sentences: int) -> float:
-    """0 to 1, in eighths: how surely a text reports results, by its sentences with a statistic or "significant"."""
+def reporting_of(telling: int, binding: int, sentences: int) -> float:
+    """0 to 1, in eighths: how surely a text reports results, by its sentences that tell one, with a statistic or
+    "significant". Those that bind somebody speak against it: a contract may well call something significant."""
+    told = max(0, telling - binding)
     return round(8 * min(1.0, told / 6.0) * min(1.0, 40.0 * told / max(1, sentences))) / 8
 
 
@@ -180,7 +183,7 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
     relations, cited = _hits(_RELATION, text, starts), _hits(_CITATION, text, starts)
     stemmed = StemmedText(text)
     read: list[tuple[int, int, Part, str, frozenset[str], frozenset[str], frozenset[str], int, int]] = []
-    head: frozenset[str] = frozenset()
+    head, binding = _NOTHING, 0
     for i, ((start, end), part) in enumerate(zip(spans, parts, strict=True)):
         section = part.section
         if section in NEVER_EVIDENCE:
@@ -190,10 +193,13 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
         words = stemmed.of(start, end)
         present = frozenset(words)
         flags = _flags(present, len(words), text[start:end], relations.get(i, 0), i in cited)
+        binding += not present.isdisjoint(_DUTY)
         told = _told(words) if _REPORTS[flags & _FIRST_FLAGS] else _NOTHING
         figures, spelt = sum(map(str.isdigit, words)), f" {' '.join(words)} "
         read.append((start, end, part, spelt, present, head, told, flags, figures))
     strong = [1 if one[7] & _STRONG else 0 for one in read]
+    # "CI" without a figure is more often a short form of something else than an interval.
+    telling = sum([1 for *_, flags, figures in read if flags & (_STRONG if figures else _BIT["significant"])])
     dense, length = _density(strong), max(1, len(text))
     roles = {part: _role_of(part) for part in set(parts)}
     places = []
@@ -202,4 +208,4 @@ def places_of(text: str, excluded: Sequence[Span] = ()) -> tuple[list[Place], fl
         levels = (min(figures, 6) / 6.0, near, at, at * at, size, size * size)
         reports = _REPORTS[flags & _FIRST_FLAGS]
         places.append(Place(start, end, part, spelt, present, above, reports, told, flags, roles[part], levels))
-    return places, reporting_of(sum(strong), len(read))
+    return places, reporting_of(telling, binding, len(read))
