@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import evidence_data as ed
 import numpy as np
 from fitting import FOLDS, RIDGE, Array, Asked, asked_of, cross_validated, fitted, logistic
-from gap_map import MAPPED, AnswerSet, auroc, best_threshold, contract_answers, rows_of, trial_answers
+from gap_rows import MAPPED, AnswerSet, auroc, best_threshold, contract_answers, rows_of, trial_answers
 
 from literature_review.llm.offline import index as engine
 from literature_review.llm.offline import judging as judge

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import evidence_data as ed
 from fit_evidence import Numbers, collect, fit_all, fold_of, judge_rows, using, without
 from fitting import FOLDS
-from gap_map import rows_of
+from gap_rows import rows_of
 
 from literature_review.llm.offline_backend import OfflineBackend
 from literature_review.models import Claim, Document, SubRequirement
