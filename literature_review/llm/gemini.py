@@ -59,9 +59,12 @@ class GeminiModel:
 
     def _connect(self, key: str, url: str, connections: int) -> None:
         import logging
+        import warnings
 
         genai = client_library("google.genai")
-        # The client warns of key variables that it finds, though it is given its key.
+        # The client warns of what an API newer than itself answers, which is looked at here.
+        warnings.filterwarnings("ignore", r".* is not a valid ", UserWarning, r"google\.genai")
+        # It warns of key variables that it finds, though it is given its key.
         logging.getLogger("google_genai").addHandler(logging.NullHandler())
         http = http_library()
         self._types, self._network_error = genai.types, http.TransportError

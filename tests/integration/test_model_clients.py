@@ -274,6 +274,16 @@ def test_an_answer_that_wants_to_go_on_is_one_request(google: GeminiModel, serve
     assert len(server.requests) == 1
 
 
+def test_a_reason_that_the_client_does_not_know_yet_is_no_answer_and_no_warning(
+    google: GeminiModel, server: ModelServer
+) -> None:
+    """The client warns of it on the user's screen."""
+    server.answer = lambda request: Reply(
+        body='{"candidates": [{"content": {"parts": [{"text": "{}"}]}, "finishReason": "SOMETHING_NEW"}]}'
+    )
+    assert google.ask(QUESTION, 5.0).finish == "blocked"
+
+
 def test_gemini_thinks_little_where_it_thinks(google: GeminiModel, server: ModelServer) -> None:
     google.ask(QUESTION, 5.0)
     settings = server.requests[0].body["generationConfig"]
