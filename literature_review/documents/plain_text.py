@@ -51,10 +51,8 @@ def read_text(data: bytes, markdown: bool = False) -> Document:
     from literature_review.text.sections import find_sections
 
     if len(data) > MAX_TEXT_BYTES:
-        raise UnreadablePaperError(
-            "too_large",
-            f"The text has {len(data) / 2**20:.0f} MiB, the limit is {MAX_TEXT_BYTES >> 20} MiB: split the file.",
-        )
+        limit = MAX_TEXT_BYTES >> 20  # how much more there is, nobody has read
+        raise UnreadablePaperError("too_large", f"The text has more than {limit} MiB: split the file.")
     text, encoding = decode(data)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():

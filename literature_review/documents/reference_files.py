@@ -8,7 +8,6 @@ The two libraries (the extra `references`) are imported only when such a file is
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,8 +79,7 @@ def read_references(path: str, name: str) -> tuple[list[ReferenceEntry], list[st
     except OSError as error:
         return [], [f"{name} is not used: it cannot be opened ({error.strerror}); allow this user to read it"]
     if len(data) > MAX_BYTES:
-        size = os.path.getsize(path) / 2**20
-        return [], [f"{name} is not used: it has {size:,.0f} MiB, the limit is {MAX_BYTES >> 20} MiB; split it"]
+        return [], [f"{name} is not used: it has more than {MAX_BYTES >> 20} MiB; split it"]
     try:
         text = decode(data)[0].replace("\r\n", "\n").replace("\r", "\n")
     except UnreadablePaperError:
