@@ -68,6 +68,34 @@ def test_a_claim_that_it_leaves_pending_is_judged_like_all_others(review: Any, t
     assert "mine" not in {claim["reason"] for claim in own}
 
 
+def test_what_a_judge_of_ones_own_turns_down_of_new_claims_is_shown_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passages that it leaves while it judges the claims of a stage behind it stand in the report beside that stage's
+    own."""
+    code = HEAD.replace("def run", "def judge").replace('"approved"', '"pending"') + """
+    words = quote if context.stage == "late" else "Future work should measure mood."
+    start = context.read(context.paper).text.index(words)
+    told = Passage(context.paper.id, "S2", words, 1, "", start, start + len(words), 0.4, context.stage + " says no")
+    if context.stage == "late":
+        return StageResult(claims=(*context.claims, claim), passages=(told,))
+    late = any(claim.id.startswith("own") for claim in context.claims)
+    return StageResult(claims=tuple(replace(claim, status="rejected") for claim in context.claims),
+                       passages=(told,) if late else ())
+run = judge
+"""
+    module = f"own_{tmp_path.name.replace('-', '_')}"
+    make_review(tmp_path, papers=1)
+    (tmp_path / f"{module}.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    judge = {"name": "judge", "module": module, "title": "Own judge", "per_paper": True}
+    stages = [judge, {**judge, "name": "late", "title": "Late", "after": "judge"}]
+    result = PipelineOrchestrator(config_of(tmp_path, stages=stages), log=RunLog(io.StringIO())).run()
+    assert result.exit_code == 0
+    reasons = {passage["reason"] for passage in cell(tmp_path, "S2")["nearest"]}
+    assert {"judge says no", "late says no"} <= reasons
+
+
 @pytest.mark.parametrize("change", ["quote='Tea is blue.'", "start=claim.start + 3", "end=10**9"])
 def test_an_approved_quote_that_does_not_stand_in_the_paper_is_rejected(
     change: str, review: Any, tmp_path: Path
