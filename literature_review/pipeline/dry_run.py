@@ -106,6 +106,12 @@ class DryRun:
         if first is None:
             return stages
         at = [stage.name for stage in stages].index(first)
+        folder = self._config.output_dir
+        if at and not os.path.exists(os.path.join(folder, "review.db")):
+            self._log.warning(
+                f"{first} works on what the stages before it found, and nothing is in {folder!r} yet: every paper "
+                "would be left as not assessed; run all stages first"
+            )
         return stages[at : at + 1] if self._options.only else stages[at:]
 
     def _lengths(self, parts: Parts, papers: list[PaperFile]) -> list[int]:

@@ -244,6 +244,17 @@ def test_a_stage_alone_is_begun_at_no_other_stage(tmp_path: Path) -> None:
     assert "--resume-from does not go with judge alone" in run.stderr
 
 
+def test_a_dry_run_says_where_there_is_nothing_to_begin_behind(tmp_path: Path) -> None:
+    """The run would fail every paper: they have no results of the stages that it does not run."""
+    make_review(tmp_path)
+    dry = command("--dry-run", "--resume-from", "judge", cwd=tmp_path)
+    assert dry.returncode == 0
+    assert "[WARNING] judge works on what the stages before it found, and nothing is in" in dry.stdout
+    assert "nothing is in" not in command("--dry-run", "--resume-from", "journal_reviewer", cwd=tmp_path).stdout
+    assert command(cwd=tmp_path).returncode == 0
+    assert "nothing is in" not in command("--dry-run", "--resume-from", "judge", cwd=tmp_path).stdout
+
+
 BAD: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     ("no such configuration", "", ("--config", "nowhere.json"), ("nowhere.json",)),
     ("not JSON", '{"papers": "papers",,}', (), ("line 1", "column 21")),
