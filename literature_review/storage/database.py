@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from literature_review.errors import StoreError
 from literature_review.models import Document, PaperReview, ReviewProtocol
 from literature_review.ports import StoredResult
+from literature_review.shared_commits import SharedCommits
 from literature_review.sqlite_file import Schema, SqliteFile, from_sql, to_sql
 from literature_review.storage import schema as versions
 from literature_review.storage.encoding import (
@@ -74,6 +75,7 @@ class Database:
     ) -> None:
         schema = Schema(versions.APPLICATION_ID, versions.migrations, versions.IF_MOVED_AWAY)
         self._file = SqliteFile(path, schema, busy_seconds, warn)
+        self._commits = SharedCommits(self._file)
         self._now = now
 
     @property
@@ -99,8 +101,8 @@ class Database:
         """Keep a result in place of an earlier one. Raises TypeError where its record is no plain JSON data."""
         made_from, text = encode_result(paper, stage, result)
         values = (paper, stage, made_from, result.result.status, text, result.error_type, result.finished_at)
-        with self._file.transaction() as connection:
-            connection.execute(_PUT_RESULT, [to_sql(value) for value in values])
+        row = [to_sql(value) for value in values]
+        self._commits.write(lambda connection: connection.execute(_PUT_RESULT, row))
 
     def get_document(self, sha256: str, reader: str) -> Document | None:
         """The text that `reader` made of the file with these bytes, or None. Raises as `get_result` does."""
@@ -113,9 +115,8 @@ class Database:
 
     def put_document(self, sha256: str, reader: str, document: Document) -> None:
         """Keep a text that was read, in place of an earlier one."""
-        data = encode_document(document)
-        with self._file.transaction() as connection:
-            connection.execute(_PUT_DOCUMENT, (sha256, to_sql(reader), data))
+        row = (sha256, to_sql(reader), encode_document(document))
+        self._commits.write(lambda connection: connection.execute(_PUT_DOCUMENT, row))
 
     def replace_review(self, protocol: ReviewProtocol, reviews: Sequence[PaperReview], run_id: str) -> None:
         """Make the tables say exactly this review, in one transaction. Rows that are the same stay untouched.

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -24,6 +24,7 @@ from literature_review.models import (
     Bibliography,
     Claim,
     Document,
+    Page,
     PaperFile,
     PaperReview,
     Passage,
@@ -801,3 +802,42 @@ def test_a_python_without_sqlite_is_told_what_to_do(path: Path, monkeypatch: pyt
     with pytest.raises(MissingExtraError, match="built without SQLite"):
         Database(path).put_result("a", "judge", RESULT)
     assert not path.exists()
+
+
+def test_results_that_threads_keep_at_the_same_time_share_a_flush(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven papers' results and texts come while the first one's is being committed: two transactions for all."""
+    begun, gathered, commits = threading.Event(), threading.Event(), []
+    alone = sqlite_file.SqliteFile.transaction
+
+    @contextmanager
+    def slow(file: sqlite_file.SqliteFile) -> Iterator[sqlite3.Connection]:
+        with alone(file) as connection:
+            commits.append(file.path)
+            begun.set()
+            assert gathered.wait(10.0)
+            yield connection
+
+    monkeypatch.setattr(sqlite_file.SqliteFile, "transaction", slow)
+    text = Document("Tea.", (Page(1, 0, 4),), (), {})
+
+    def keep(number: int) -> None:
+        if number % 2:
+            database.put_document(f"{number:064}", "reader", text)
+        else:
+            database.put_result(f"{number}.pdf", "judge", RESULT)
+
+    threads = [threading.Thread(target=keep, args=(number,), daemon=True) for number in range(8)]
+    threads[0].start()
+    assert begun.wait(10.0)
+    for count, thread in enumerate(threads[1:], 1):
+        thread.start()
+        while len(database._commits._line) < count:
+            threading.Event().wait(0.001)
+    gathered.set()
+    for thread in threads:
+        thread.join(10.0)
+    assert len(commits) == 2
+    assert all(database.get_result(f"{number}.pdf", "judge") == RESULT for number in range(0, 8, 2))
+    assert all(database.get_document(f"{number:064}", "reader") == text for number in range(1, 8, 2))
