@@ -73,7 +73,7 @@ def read_pdf(data: bytes) -> Document:
         _refuse_unreadable(reading, count)
         text, pages, hidden, raised = clean_pages(reading.pages)
         refuse_illegible(text)
-        sections = outline_sections(read_outline(pdf.raw), text, pages)
+        sections = outline_sections(read_outline(document), text, pages)
         metadata = _metadata(pdf, reading)
     return Document(text, pages, sections, metadata, hidden, raised)
 

@@ -1,8 +1,8 @@
 """The few functions of PDFium that are called once per page or per object of one, bound for speed.
 
 pypdfium2's own bindings build Python objects and give the interpreter lock up at each call; a page has hundreds
-of objects. These take and return plain addresses and keep the lock, but for the two that parse a page: none of the
-others does more than read a field, or the page's characters once.
+of objects. These take and return plain addresses and keep the lock, but for those that parse (a page, its text, the
+outline): none of the others does more than read a field, or the page's characters once.
 Only a worker process imports this module, and only one thread of it calls them: a few buffers are shared.
 """
 
@@ -12,7 +12,7 @@ import ctypes
 from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
-from ctypes import CFUNCTYPE, PYFUNCTYPE, c_double, c_float, c_int, c_ubyte, c_uint, c_void_p
+from ctypes import CFUNCTYPE, PYFUNCTYPE, c_double, c_float, c_int, c_ubyte, c_uint, c_ulong, c_void_p
 from itertools import chain, repeat
 from math import hypot
 from operator import mul, sub
@@ -63,6 +63,11 @@ rotation = _bound("FPDFPage_GetRotation", c_int, _V)  # of a page, in quarter tu
 turn = _bound("FPDFPage_SetRotation", None, _V, c_int)
 count_characters = _bound("FPDFText_CountChars", c_int, _V)  # of a page's text; -1 where that fails
 _bounding_box = _bound("FPDF_GetPageBoundingBox", c_int, _V, _V)
+first_bookmark = _released("FPDFBookmark_GetFirstChild", _V, _V, _V)  # the second: None for the root
+next_bookmark = _released("FPDFBookmark_GetNextSibling", _V, _V, _V)
+bookmark_target = _released("FPDFBookmark_GetDest", _V, _V, _V)
+target_page = _bound("FPDFDest_GetDestPageIndex", c_int, _V, _V)  # from 0; -1 where there is none
+_bookmark_title = _bound("FPDFBookmark_GetTitle", c_ulong, _V, _V, c_ulong)
 _get_text = _bound("FPDFText_GetText", c_int, _V, c_int, c_int, _V)
 _count = _bound("FPDFPage_CountObjects", c_int, _V)
 _get = _unchecked("FPDFPage_GetObject", _V)
@@ -195,6 +200,7 @@ def _four_each(function: Callable[..., Any], objects: Sequence[int], out: array[
 _six = (c_float * 6)()
 _six_at = ctypes.addressof(_six)
 _units = ctypes.create_string_buffer(1 << 18)
+_title = ctypes.create_string_buffer(2_000)
 
 
 def page_box(page: int) -> Box:
@@ -203,6 +209,14 @@ def page_box(page: int) -> Box:
         return -1e9, -1e9, 1e9, 1e9
     left, top, right, bottom = _six[:4]
     return left, bottom, right, top
+
+
+def bookmark_title(bookmark: int) -> str:
+    """The bookmark's title; empty where it is longer than a title may be."""
+    size = _bookmark_title(bookmark, ctypes.addressof(_title), len(_title))  # written where there is room for it
+    if not 2 < size <= len(_title):
+        return ""
+    return ctypes.string_at(_title, size - 2).decode("utf-16-le", "ignore")
 
 
 def text_units(text_page: int, count: int) -> bytes:
