@@ -52,6 +52,7 @@ class Outcome:
     error_type: str = ""
     kind: str = ""  # unreadable, failed or not_assessed; "" while all is well
     worked: bool = False
+    made_from: Mapping[str, str] = field(default_factory=dict)  # what its first result was made from
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ class PaperWork:
 
     def made_from_of(self, paper: PaperFile) -> dict[str, str]:
         """What the paper's first result was made from: content, protocol, back end, reader, stage."""
-        first = self.result_of(paper, self._stages[0].name) if self._stages else None
-        return dict(first.made_from) if first is not None else {"content": paper.sha256}
+        outcome = self.outcomes.get(paper.id, Outcome())
+        return dict(outcome.made_from) if outcome.done else {"content": paper.sha256}
 
     def _walk(self, paper: PaperFile, last: int, run: bool) -> str | None:
         outcome = self.outcomes.setdefault(paper.id, Outcome())
@@ -139,6 +140,8 @@ class PaperWork:
                 raise _remembered(stored)
             earlier[stage.name] = stored
             outcome.done[stage.name] = stored.result.status
+            if at == 0:
+                outcome.made_from = stored.made_from
             if reason:
                 self._state.checkpoint.update_paper_status(paper.id, "in_progress", stages_completed=list(outcome.done))
         return None
