@@ -57,6 +57,7 @@ class _Years(Shape):
         self.year = Number(None, 1000, 2999, whole=True)
 
     def read(self, value: object, place: str, problems: Problems) -> tuple[int, int] | None:
+        """The two years; None for null, or where `problems` got what is wrong."""
         if value is None:
             return None
         if not isinstance(value, (list, tuple)):

@@ -1933,6 +1933,7 @@ class _Interrupts:
         self._told = False  # the former handler has had the signal already, or it has been raised
 
     def watch(self, batch: _Batch) -> None:
+        """From here on a signal ends this batch too; in another thread than the main one, none can."""
         if threading.current_thread() is threading.main_thread():
             import signal
 
